@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* buf.c - bounded growing buffer; doubles, and never past its limit. */
+#include "base/buf.h"
+
+#include "base/assert.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#define KR_BUF_FIRST_BYTES 64
+
+static const kr_allocator *kr_buf_memory(const kr_buf *buf) {
+  return buf->memory == NULL ? kr_heap_memory() : buf->memory;
+}
+
+void kr_buf_done(kr_buf *buf) {
+  if (buf->ptr != NULL)
+    kr_buf_memory(buf)->release(buf->ptr, buf->cap);
+  buf->ptr = NULL;
+  buf->len = 0;
+  buf->cap = 0;
+}
+
+void kr_buf_reset(kr_buf *buf) {
+  if (kr_buf_memory(buf)->is_sensitive)
+    kr_wipe(buf->ptr, buf->len);
+  buf->len = 0;
+}
+
+kr_status kr_buf_reserve(kr_buf *buf, size_t extra) {
+  KR_DEBUG_ASSERT(buf->len <= buf->cap && buf->cap <= buf->limit);
+  if (extra <= buf->cap - buf->len)
+    return KR_OK;
+  if (extra > buf->limit - buf->len)
+    return KR_LIMIT;
+  size_t wanted = buf->len + extra;
+  size_t cap = buf->cap < KR_BUF_FIRST_BYTES ? KR_BUF_FIRST_BYTES : buf->cap;
+  while (cap < wanted)
+    cap = cap > buf->limit / 2 ? buf->limit : cap * 2;
+  if (cap > buf->limit)
+    cap = buf->limit;
+  uint8_t *ptr = kr_buf_memory(buf)->alloc(cap);
+  if (ptr == NULL)
+    return KR_NOMEM;
+  if (buf->len > 0)
+    memcpy(ptr, buf->ptr, buf->len);
+  if (buf->ptr != NULL)
+    kr_buf_memory(buf)->release(buf->ptr, buf->cap);
+  buf->ptr = ptr;
+  buf->cap = cap;
+  return KR_OK;
+}
+
+kr_status kr_buf_append(kr_buf *buf, kr_str bytes) {
+  if (bytes.len == 0)
+    return KR_OK;
+  KR_TRY(kr_buf_reserve(buf, bytes.len));
+  memcpy(buf->ptr + buf->len, bytes.ptr, bytes.len);
+  buf->len += bytes.len;
+  return KR_OK;
+}
+
+kr_status kr_buf_byte(kr_buf *buf, uint8_t byte) {
+  return kr_buf_append(buf, kr_str_from(&byte, 1));
+}
+
+kr_status kr_buf_printf(kr_buf *buf, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  int wanted = vsnprintf(NULL, 0, format, args);
+  va_end(args);
+  if (wanted < 0)
+    return KR_INTERNAL;
+  /* One more byte for vsnprintf's NUL, which is not part of the contents. */
+  KR_TRY(kr_buf_reserve(buf, (size_t)wanted + 1));
+  va_start(args, format);
+  (void)vsnprintf((char *)buf->ptr + buf->len, (size_t)wanted + 1, format, args);
+  va_end(args);
+  buf->len += (size_t)wanted;
+  return KR_OK;
+}
+
+kr_status kr_buf_explain(const kr_buf *buf, kr_status status, const char *what, kr_error *reterr) {
+  if (status == KR_OK)
+    return KR_OK;
+  if (status == KR_NOMEM)
+    return kr_fail_nomem(reterr);
+  if (status == KR_LIMIT)
+    return kr_fail(reterr, KR_LIMIT, "%s exceeds its limit of %zu bytes", what, buf->limit);
+  return kr_fail(reterr, status, "cannot build %s", what);
+}
