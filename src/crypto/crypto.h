@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * crypto.h - the few primitives krosyn uses, over OpenSSL; the only folder that
+ * includes its headers.
+ *
+ *  - A256CBC-HS512, authenticated encryption: AES-256-CBC with PKCS#7 and
+ *    HMAC-SHA-512, encrypt-then-MAC (RFC 7518, section 5.2.5). Key: 64 bytes,
+ *    MAC half first. Sealed bytes: IV(16) | ciphertext | tag(32).
+ *  - HKDF-SHA-512 (RFC 5869), HMAC-SHA-256/512, SHA-256, random bytes,
+ *    constant-time comparison.
+ *
+ * Keys come as kr_secret (locked memory). Fresh contexts for each operation,
+ * freed at once: live ones keep copies of keys in the ordinary heap.
+ * Threads: all functions, any thread.
+ */
+#ifndef KR_CRYPTO_CRYPTO_H
+#define KR_CRYPTO_CRYPTO_H
+
+#include "base/buf.h"
+#include "secmem/secure.h"
+
+#define KR_KEY_BYTES 64u /* an A256CBC-HS512 key, and every key in the hierarchy */
+#define KR_SEAL_IV_BYTES 16u
+#define KR_SEAL_TAG_BYTES 32u
+#define KR_SEAL_BLOCK_BYTES 16u
+#define KR_MAC_BYTES 32u /* HMAC-SHA-256 */
+
+/** Bytes of the sealed form of plain_len bytes: IV + PKCS#7 ciphertext + tag. */
+size_t kr_crypto_sealed_len(size_t plain_len);
+
+/** Fill with random bytes. KR_IO when the system has none to give. */
+kr_status kr_crypto_random(void *out, size_t len, kr_error *reterr) KR_MUST_USE;
+
+/** A fresh random key of KR_KEY_BYTES. */
+kr_status kr_crypto_key_new(kr_secure *pool, kr_secret **ret_key, kr_error *reterr) KR_MUST_USE;
+
+/** Encrypt and authenticate plain with associated data aad; appends the sealed form to out. */
+kr_status kr_crypto_seal(const kr_secret *key, kr_str aad, kr_str plain, kr_buf *out,
+                         kr_error *reterr) KR_MUST_USE;
+
+/** The same with a given IV, for known-answer tests only. */
+kr_status kr_crypto_seal_with_iv(const kr_secret *key, const uint8_t iv[KR_SEAL_IV_BYTES],
+                                 kr_str aad, kr_str plain, kr_buf *out,
+                                 kr_error *reterr) KR_MUST_USE;
+
+/**
+ * Check the tag (constant time, before any decryption), then decrypt into a new
+ * secret. Wrong key, wrong aad, wrong tag, bad padding and bad length are one
+ * and the same error: KR_CORRUPT, one message.
+ */
+kr_status kr_crypto_open(const kr_secret *key, kr_str aad, kr_str sealed, kr_secure *pool,
+                         kr_secret **ret_plain, kr_error *reterr) KR_MUST_USE;
+
+/** Derive a key of KR_KEY_BYTES: HKDF-SHA-512 with no salt and this info. */
+kr_status kr_crypto_derive(const kr_secret *key, kr_str info, kr_secure *pool, kr_secret **ret_key,
+                           kr_error *reterr) KR_MUST_USE;
+
+/** RFC 5869 with all parameters; out_len to 255*64. For the vectors and for crypto_derive. */
+kr_status kr_crypto_hkdf_sha512(kr_str key, kr_str salt, kr_str info, uint8_t *out, size_t out_len,
+                                kr_error *reterr) KR_MUST_USE;
+
+/** HMAC-SHA-256 over the parts in order, each preceded by its length (u64, big-endian). */
+kr_status kr_crypto_mac(const kr_secret *key, const kr_str *parts, size_t n_parts,
+                        uint8_t out[KR_MAC_BYTES], kr_error *reterr) KR_MUST_USE;
+
+/** Plain SHA-256 and HMAC (no length framing), for the language's functions. */
+kr_status kr_crypto_sha256(kr_str bytes, uint8_t out[32], kr_error *reterr) KR_MUST_USE;
+kr_status kr_crypto_hmac_sha256(kr_str key, kr_str bytes, uint8_t out[32],
+                                kr_error *reterr) KR_MUST_USE;
+
+/** Constant-time equality of two strings of equal length. */
+bool kr_crypto_equal(const void *a, const void *b, size_t len);
+
+#endif

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * redact.h - find every occurrence of every secret in bytes and remove it.
+ *
+ *   values --builder--> kr_redact_set (immutable, shared) --scan--> covered runs --> "[REDACTED]"
+ *
+ * Match set: all occurrences, overlapping ones too, of every form of every
+ * value. Output: each maximal run of covered bytes (overlapping or adjacent
+ * matches) becomes one marker, in one pass over the input. See docs/redaction.md.
+ *
+ * Forms: raw (and trimmed), percent (any subset of bytes escaped, any hex case,
+ * '+' for space), JSON escapes, base64 (both alphabets, three alignments, with
+ * any prefix and suffix), hex (any case). Values of 1-3 bytes are not searched
+ * (they are redacted by position) but counted as short.
+ *
+ * Sets, scratch and held tails live in sensitive memory.
+ */
+#ifndef KR_REDACT_REDACT_H
+#define KR_REDACT_REDACT_H
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/span.h"
+
+#define KR_REDACT_MARKER "[REDACTED]"
+#define KR_REDACT_MIN_SEARCH_BYTES 4u /* shorter values are not searched by value */
+#define KR_REDACT_MAX_VALUE_BYTES (64u * 1024u)
+#define KR_REDACT_MAX_VALUES 100000u /* per set */
+#define KR_REDACT_NAME_BYTES 160u    /* "NAME" or "NAME|function" */
+
+typedef enum kr_redact_form {
+  KR_FORM_SPAN, /* by position */
+  KR_FORM_RAW,
+  KR_FORM_PERCENT,
+  KR_FORM_JSON,
+  KR_FORM_BASE64,
+  KR_FORM_HEX,
+  KR_FORM_COUNT
+} kr_redact_form;
+
+const char *kr_redact_form_name(kr_redact_form form); /* "span", "raw", ... static */
+
+typedef struct kr_redact_set kr_redact_set;
+typedef struct kr_redact_builder kr_redact_builder;
+
+kr_status kr_redact_builder_new(kr_redact_builder **ret_builder, kr_error *reterr) KR_MUST_USE;
+void kr_redact_builder_free(kr_redact_builder *builder);
+KR_DEFINE_FREEP(kr_redact_builder_freep, kr_redact_builder, kr_redact_builder_free)
+
+/**
+ * Add a value. @name and @value are copied (the value into sensitive memory).
+ * Empty or all-blank: KR_INVALID. Too long or too many: KR_LIMIT. The same
+ * value under two names is kept once per name.
+ */
+kr_status kr_redact_builder_add(kr_redact_builder *builder, kr_str name, uint32_t version,
+                                kr_str value, kr_error *reterr) KR_MUST_USE;
+
+/** Add every value of another set (a run's additions on top of the organization's set). */
+kr_status kr_redact_builder_add_set(kr_redact_builder *builder,
+                                    const kr_redact_set *set) KR_MUST_USE;
+
+/** Build; the builder is empty afterwards and may be used again. An empty set is fine. */
+kr_status kr_redact_builder_build(kr_redact_builder *builder, kr_redact_set **ret_set,
+                                  kr_error *reterr) KR_MUST_USE;
+
+/** Sets are immutable, shared between threads, counted. free drops one reference. */
+kr_redact_set *kr_redact_set_ref(kr_redact_set *set);
+void kr_redact_set_free(kr_redact_set *set);
+KR_DEFINE_FREEP(kr_redact_set_freep, kr_redact_set, kr_redact_set_free)
+
+size_t kr_redact_set_n_values(const kr_redact_set *set);
+size_t kr_redact_set_n_short(const kr_redact_set *set); /* values not searched by value */
+kr_str kr_redact_set_name(const kr_redact_set *set, size_t index);
+uint32_t kr_redact_set_version(const kr_redact_set *set, size_t index);
+
+/** What was found: hits per value and form. Grows on the heap; names only, no values. */
+typedef struct kr_redact_hit {
+  uint32_t value; /* index in the set */
+  uint32_t form;  /* kr_redact_form */
+  uint64_t count; /* matches, before runs are merged */
+} kr_redact_hit;
+
+typedef struct kr_redact_report {
+  kr_redact_hit *hits;
+  size_t n_hits;
+  size_t cap_hits;
+  uint64_t n_runs; /* markers written */
+} kr_redact_report;
+
+void kr_redact_report_done(kr_redact_report *report);
+
+typedef struct kr_redact_options {
+  bool use_marker_names; /* "[REDACTED:NAME]": of several, the name that starts first */
+} kr_redact_options;
+
+/**
+ * One shot: append the redacted input to out. report and options may be NULL.
+ * Errors: KR_LIMIT (out), KR_NOMEM; then out is as it was before the call.
+ * Threads: any number at once on one set.
+ */
+kr_status kr_redact_bytes(const kr_redact_set *set, kr_str input, const kr_redact_options *options,
+                          kr_buf *out, kr_redact_report *report) KR_MUST_USE;
+
+/**
+ * By position: replace each span of input by the marker (adjacent spans give
+ * one), then redact what is left between by value. Spans as in base/span.h.
+ */
+kr_status kr_redact_spans(const kr_redact_set *set, kr_str input, const kr_span *spans,
+                          size_t n_spans, const kr_redact_options *options, kr_buf *out,
+                          kr_redact_report *report) KR_MUST_USE;
+
+/**
+ * The second algorithm: a plain search for every value and every listed form of
+ * it, sharing no code with the automaton, skipping markers. True when nothing
+ * is found. Slow and obviously right.
+ */
+bool kr_redact_verify(const kr_redact_set *set, kr_str output);
+
+/**
+ * Streams: the output for any split of the input equals one shot on the whole.
+ * What is undecided is held back, everything before it is written at once.
+ */
+typedef struct kr_redact_stream kr_redact_stream;
+typedef kr_status (*kr_redact_write)(void *ctx, kr_str bytes);
+
+kr_status kr_redact_stream_new(kr_redact_set *set, const kr_redact_options *options,
+                               kr_redact_write write, void *ctx, kr_redact_stream **ret_stream,
+                               kr_error *reterr) KR_MUST_USE;
+
+/** Feed bytes; an empty write is not the end. Fails as the callback failed, or KR_NOMEM. */
+kr_status kr_redact_stream_feed(kr_redact_stream *stream, kr_str bytes) KR_MUST_USE;
+
+/** Decide the rest and write it. The stream may then only be freed. */
+kr_status kr_redact_stream_finish(kr_redact_stream *stream) KR_MUST_USE;
+
+/** Bytes held back now; bounded by the longest form. For tests and gauges. */
+size_t kr_redact_stream_held(const kr_redact_stream *stream);
+const kr_redact_report *kr_redact_stream_report(const kr_redact_stream *stream);
+void kr_redact_stream_free(kr_redact_stream *stream);
+KR_DEFINE_FREEP(kr_redact_stream_freep, kr_redact_stream, kr_redact_stream_free)
+
+#endif

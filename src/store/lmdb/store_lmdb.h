@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* store_lmdb.h - the embedded store: one LMDB environment in a directory of its own. */
+#ifndef KR_STORE_LMDB_H
+#define KR_STORE_LMDB_H
+
+#include "store/store.h"
+
+typedef struct kr_store_lmdb_options {
+  bool is_create; /* create the directory (0700) and files (0600); KR_EXISTS when there */
+  bool is_read_only;
+  size_t map_bytes; /* reserved address space; 0: KR_STORE_LMDB_MAP_BYTES */
+} kr_store_lmdb_options;
+
+#define KR_STORE_LMDB_MAP_BYTES ((size_t)16u * 1024u * 1024u * 1024u)
+#define KR_STORE_LMDB_READERS 1024u
+
+/**
+ * Open (or create) an environment. Errors: KR_NOT_FOUND (no such directory or
+ * data file), KR_EXISTS, KR_CORRUPT (truncated or not LMDB), KR_UNSUPPORTED
+ * (another LMDB version), KR_REFUSED (network or FUSE file system), KR_IO.
+ * At most one kr_store per directory and process; never fork with one open.
+ */
+kr_status kr_store_lmdb_open(kr_str path, const kr_store_lmdb_options *options,
+                             kr_store **ret_store, kr_error *reterr) KR_MUST_USE;
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * store.h - key-value transactions, the seam behind which an engine can change.
+ * One ordered keyspace of byte keys (1 to KR_STORE_KEY_BYTES) and byte values.
+ * Many readers see a snapshot each; one writer at a time; a commit is atomic and
+ * durable when it returns KR_OK. Implementations: store/lmdb, and store/memory
+ * for tests; both pass tests/store (the conformance suite).
+ *
+ * Threads: a kr_store may be used by many threads; a kr_store_txn by one.
+ */
+#ifndef KR_STORE_STORE_H
+#define KR_STORE_STORE_H
+
+#include "base/cleanup.h"
+#include "base/status.h"
+#include "base/str.h"
+
+#define KR_STORE_KEY_BYTES 511u
+#define KR_STORE_VALUE_BYTES (16u * 1024u * 1024u)
+
+typedef struct kr_store kr_store;
+typedef struct kr_store_txn kr_store_txn;
+typedef struct kr_store_cursor kr_store_cursor;
+
+typedef enum kr_store_mode { KR_STORE_READ, KR_STORE_WRITE } kr_store_mode;
+
+/** What an implementation provides; see the functions below for the meaning of each. */
+typedef struct kr_store_engine {
+  const char *name;
+  void (*close)(kr_store *store);
+  kr_status (*begin)(kr_store *store, kr_store_mode mode, kr_store_txn **ret_txn, kr_error *reterr);
+  kr_status (*commit)(kr_store_txn *txn, kr_error *reterr); /* frees txn in any case */
+  void (*abort)(kr_store_txn *txn);
+  kr_status (*get)(kr_store_txn *txn, kr_str key, kr_str *ret_value, kr_error *reterr);
+  kr_status (*put)(kr_store_txn *txn, kr_str key, kr_str value, kr_error *reterr);
+  kr_status (*put_new)(kr_store_txn *txn, kr_str key, kr_str value, kr_error *reterr);
+  kr_status (*remove)(kr_store_txn *txn, kr_str key, kr_error *reterr);
+  kr_status (*scan)(kr_store_txn *txn, kr_str prefix, kr_str from, bool is_reverse,
+                    kr_store_cursor **ret_cursor, kr_error *reterr);
+  kr_status (*next)(kr_store_cursor *cursor, kr_str *ret_key, kr_str *ret_value, kr_error *reterr);
+  void (*scan_end)(kr_store_cursor *cursor);
+} kr_store_engine;
+
+/* Every implementation's structs begin with these. */
+struct kr_store {
+  const kr_store_engine *engine;
+};
+struct kr_store_txn {
+  kr_store *store;
+  kr_store_mode mode;
+};
+struct kr_store_cursor {
+  kr_store_txn *txn;
+};
+
+/** No transaction may be open. */
+void kr_store_close(kr_store *store);
+KR_DEFINE_FREEP(kr_store_closep, kr_store, kr_store_close)
+
+/** KR_STORE_WRITE waits for the writer before it. A thread holds at most one transaction per store.
+ */
+kr_status kr_store_begin(kr_store *store, kr_store_mode mode, kr_store_txn **ret_txn,
+                         kr_error *reterr) KR_MUST_USE;
+
+/** Atomic and durable on KR_OK; on failure nothing changed. The transaction is gone either way. */
+kr_status kr_store_commit(kr_store_txn *txn, kr_error *reterr) KR_MUST_USE;
+void kr_store_abort(kr_store_txn *txn);
+KR_DEFINE_FREEP(kr_store_abortp, kr_store_txn, kr_store_abort)
+
+/**
+ * KR_OK, or KR_NOT_FOUND (an expected result: reterr is not filled). The value
+ * is borrowed until the transaction ends or writes.
+ */
+kr_status kr_store_get(kr_store_txn *txn, kr_str key, kr_str *ret_value,
+                       kr_error *reterr) KR_MUST_USE;
+
+/** Insert or replace. KR_REFUSED in a read transaction; KR_LIMIT for key or value size. */
+kr_status kr_store_put(kr_store_txn *txn, kr_str key, kr_str value, kr_error *reterr) KR_MUST_USE;
+
+/** Insert; KR_EXISTS (reterr not filled) when the key is there. */
+kr_status kr_store_put_new(kr_store_txn *txn, kr_str key, kr_str value,
+                           kr_error *reterr) KR_MUST_USE;
+
+/** KR_NOT_FOUND (reterr not filled) when the key is not there. */
+kr_status kr_store_remove(kr_store_txn *txn, kr_str key, kr_error *reterr) KR_MUST_USE;
+
+/**
+ * Walk keys with a prefix in byte order (or in reverse), starting at `from`
+ * (inclusive, a whole key; empty: at the first, or in reverse the last).
+ * Writing in the transaction while a cursor is open is not allowed.
+ */
+kr_status kr_store_scan(kr_store_txn *txn, kr_str prefix, kr_str from, bool is_reverse,
+                        kr_store_cursor **ret_cursor, kr_error *reterr) KR_MUST_USE;
+
+/** KR_OK with key and value, borrowed until the transaction ends; KR_NOT_FOUND at the end. */
+kr_status kr_store_next(kr_store_cursor *cursor, kr_str *ret_key, kr_str *ret_value,
+                        kr_error *reterr) KR_MUST_USE;
+void kr_store_scan_end(kr_store_cursor *cursor);
+KR_DEFINE_FREEP(kr_store_scan_endp, kr_store_cursor, kr_store_scan_end)
+
+#endif
