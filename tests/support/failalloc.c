@@ -40,6 +40,9 @@ void *__real_malloc(size_t len);
 void *__real_calloc(size_t n, size_t len);
 void *__real_realloc(void *ptr, size_t len);
 void *__real_mmap(void *ptr, size_t len, int prot, int flags, int fd, off_t offset);
+/* What mmap is called in code built with 64-bit file offsets. */
+void *__real_mmap64(void *ptr, size_t len, int prot, int flags, int fd, off_t offset);
+void *__wrap_mmap64(void *ptr, size_t len, int prot, int flags, int fd, off_t offset);
 void *__wrap_malloc(size_t len);
 void *__wrap_calloc(size_t n, size_t len);
 void *__wrap_realloc(void *ptr, size_t len);
@@ -52,4 +55,7 @@ void *__wrap_realloc(void *ptr, size_t len) {
 }
 void *__wrap_mmap(void *ptr, size_t len, int prot, int flags, int fd, off_t offset) {
   return is_refused() ? MAP_FAILED : __real_mmap(ptr, len, prot, flags, fd, offset);
+}
+void *__wrap_mmap64(void *ptr, size_t len, int prot, int flags, int fd, off_t offset) {
+  return is_refused() ? MAP_FAILED : __real_mmap64(ptr, len, prot, flags, fd, offset);
 }
