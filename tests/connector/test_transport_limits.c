@@ -49,6 +49,19 @@ static void a_refused_connection_names_the_origin_only(void **state) {
   (void)close(fd);
 }
 
+/* Nobody listens there; had it been tried, the error would say so. */
+static void a_private_address_is_not_even_tried(void **state) {
+  fixture *self = *state;
+  int fd = -1;
+  char url[128];
+  (void)snprintf(url, sizeof url, "http://127.0.0.1:%u/", closed_port(&fd));
+  REQUEST request = request_of("POST", url, "");
+  const kr_http_options options = {.allow_private = false};
+  EXCHANGE exchange = NULL;
+  assert_error(run_with(self, request, &options, &exchange), KR_REFUSED, "(loopback)");
+  (void)close(fd);
+}
+
 static void a_name_that_cannot_be_resolved(void **state) {
   fixture *self = *state;
   /* A label of 64 bytes is over DNS's limit, so no name server is asked. */
@@ -189,6 +202,7 @@ static void header_lines_are_limited(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {LIVE(a_refused_connection_names_the_origin_only),
+                                     LIVE(a_private_address_is_not_even_tried),
                                      LIVE(a_name_that_cannot_be_resolved),
                                      LIVE(a_slow_peer_runs_into_the_timeout),
                                      LIVE(a_peer_that_closes_without_an_answer),
