@@ -75,7 +75,7 @@ static const uint8_t *kr_json_fail_limit(kr_json_parser *parser, const uint8_t *
 static const uint8_t *kr_json_fail_memory(kr_json_parser *parser, const uint8_t *at,
                                           kr_status status) {
   if (status == KR_LIMIT)
-    return kr_json_fail_limit(parser, at, "the JSON tree needs more memory than its bytes limit of",
+    return kr_json_fail_limit(parser, at, "the JSON tree exceeds its memory limit in bytes:",
                               parser->arena->limit);
   parser->status = kr_fail_nomem(parser->reterr);
   return NULL;
