@@ -20,11 +20,11 @@
 
 /** What a pattern stands for. */
 typedef struct kr_redact_pattern {
-  kr_str bytes;       /* borrowed while building, unused afterwards; never empty */
-  uint32_t value;     /* index in the set */
-  uint8_t form;       /* kr_redact_form */
-  bool widens_left;   /* the base64 character before it also holds bits of the value */
-  bool widens_right;  /* the one after it does */
+  kr_str bytes;      /* borrowed while building, unused afterwards; never empty */
+  uint32_t value;    /* index in the set */
+  uint8_t form;      /* kr_redact_form */
+  bool widens_left;  /* the base64 character before it also holds bits of the value */
+  bool widens_right; /* the one after it does */
 } kr_redact_pattern;
 
 typedef struct kr_redact_terminal {
@@ -46,14 +46,14 @@ typedef struct kr_redact_automaton {
   uint32_t *first_child; /* n_nodes + 1 */
   uint32_t *fail;
   uint32_t *depth;
-  uint32_t *outs; /* terminal number, 0: none */
-  uint8_t *label; /* of the edge from the parent */
-  uint8_t *needs_left; /* a pattern at or below this node widens left */
+  uint32_t *outs;                /* terminal number, 0: none */
+  uint8_t *label;                /* of the edge from the parent */
+  uint8_t *needs_left;           /* a pattern at or below this node widens left */
   kr_redact_terminal *terminals; /* n_terminals + 1; [0] is unused */
   struct kr_redact_meaning {
     uint32_t value;
     uint8_t form;
-  } *meanings; /* n_patterns: what is left of the patterns */
+  } * meanings; /* n_patterns: what is left of the patterns */
   size_t block_len;
   uint32_t root[256]; /* children of the root */
 } kr_redact_automaton;

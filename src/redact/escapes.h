@@ -28,8 +28,8 @@ typedef struct kr_redact_escape {
 
 typedef struct kr_redact_escapes {
   kr_redact_escape *ring;
-  size_t cap;        /* a power of two */
-  uint64_t last;     /* newest id; ids start at 1 */
+  size_t cap;         /* a power of two */
+  uint64_t last;      /* newest id; ids start at 1 */
   uint64_t forgotten; /* ids up to this one are gone */
 } kr_redact_escapes;
 

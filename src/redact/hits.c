@@ -87,6 +87,14 @@ kr_status kr_redact_report_add(kr_redact_report *report, uint32_t value, uint32_
   return KR_OK;
 }
 
+kr_status kr_redact_report_spans(kr_redact_report *report, const kr_span *spans, size_t n_spans) {
+  for (size_t i = 0; i < n_spans; i++)
+    for (uint32_t bit = 0; bit < KR_SECRETS_MAX && spans[i].len > 0; bit++)
+      if ((spans[i].secrets >> bit & 1) != 0)
+        KR_TRY(kr_redact_report_add(report, bit, KR_FORM_SPAN, 1));
+  return KR_OK;
+}
+
 static kr_status kr_redact_hits_spread(const kr_redact_automaton *a, kr_redact_hit_slot slot,
                                        kr_redact_report *report) {
   uint32_t raw_form = (uint32_t)(slot.key >> 2) & 0x3F;

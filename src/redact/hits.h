@@ -38,4 +38,8 @@ void kr_redact_hits_done(kr_redact_hits *hits);
 kr_status kr_redact_report_add(kr_redact_report *report, uint32_t value, uint32_t form,
                                uint64_t count) KR_MUST_USE;
 
+/** Count each span once under each of its secrets (KR_FORM_SPAN, value is the bit). */
+kr_status kr_redact_report_spans(kr_redact_report *report, const kr_span *spans,
+                                 size_t n_spans) KR_MUST_USE;
+
 #endif

@@ -7,20 +7,29 @@ static kr_status kr_redact_to_buf(void *ctx, kr_str bytes, bool is_marker) {
   return kr_buf_append(ctx, bytes);
 }
 
-/* Cover the spans, and count them under the secrets they derive from. */
-static kr_status kr_redact_cover_spans(kr_redact_scan *scan, const kr_span *spans, size_t n_spans) {
+static kr_status kr_redact_cover_spans(kr_redact_cover *cover, const kr_span *spans,
+                                       size_t n_spans) {
   for (size_t i = 0; i < n_spans; i++) {
     kr_redact_run run = {.start = spans[i].offset,
                          .end = (uint64_t)spans[i].offset + spans[i].len,
                          .value = KR_REDACT_NO_VALUE};
-    if (spans[i].len == 0)
-      continue;
-    KR_TRY(kr_redact_cover_add(&scan->cover, run));
-    for (uint32_t bit = 0; bit < KR_SECRETS_MAX && scan->report != NULL; bit++)
-      if ((spans[i].secrets >> bit & 1) != 0)
-        KR_TRY(kr_redact_report_add(scan->report, bit, KR_FORM_SPAN, 1));
+    if (spans[i].len > 0)
+      KR_TRY(kr_redact_cover_add(cover, run));
   }
   return KR_OK;
+}
+
+kr_status kr_redact_run_scan(const kr_redact_set *set, kr_str input, const kr_span *spans,
+                             size_t n_spans, const kr_redact_options *options, kr_redact_sink sink,
+                             void *ctx, kr_redact_report *report) {
+  KR_CLEANUP(kr_redact_scan_done) kr_redact_scan scan;
+  kr_redact_scan_init(&scan, set, options, sink, ctx, report);
+  scan.spans = spans;
+  scan.n_spans = n_spans;
+  KR_TRY(kr_redact_cover_spans(&scan.cover, spans, n_spans));
+  if (report != NULL)
+    KR_TRY(kr_redact_report_spans(report, spans, n_spans));
+  return kr_redact_scan_advance(&scan, input, 0, true);
 }
 
 /* On failure the caller sees out as it was. */
@@ -33,14 +42,9 @@ static void kr_redact_take_back(kr_buf *out, size_t len) {
 kr_status kr_redact_spans(const kr_redact_set *set, kr_str input, const kr_span *spans,
                           size_t n_spans, const kr_redact_options *options, kr_buf *out,
                           kr_redact_report *report) {
-  KR_CLEANUP(kr_redact_scan_done) kr_redact_scan scan;
   size_t len = out->len;
-  kr_redact_scan_init(&scan, set, options, kr_redact_to_buf, out, report);
-  scan.spans = spans;
-  scan.n_spans = n_spans;
-  kr_status status = kr_redact_cover_spans(&scan, spans, n_spans);
-  if (status == KR_OK)
-    status = kr_redact_scan_advance(&scan, input, 0, true);
+  kr_status status =
+      kr_redact_run_scan(set, input, spans, n_spans, options, kr_redact_to_buf, out, report);
   if (status != KR_OK)
     kr_redact_take_back(out, len);
   return status;

@@ -36,12 +36,12 @@ typedef kr_status (*kr_redact_sink)(void *ctx, kr_str bytes, bool is_marker);
 
 typedef struct kr_redact_path {
   uint32_t node;
-  uint64_t count;        /* bytes it has read so far, escapes counted as what they spell */
-  uint64_t escapes;      /* id of the last one it took */
-  uint64_t joint;        /* end of the last place where it differs from the one before it */
-  uint64_t resume;       /* position behind its last byte */
-  uint64_t percent_end;  /* end of the last percent escape it took */
-  uint64_t json_end;     /* the same for JSON */
+  uint64_t count;       /* bytes it has read so far, escapes counted as what they spell */
+  uint64_t escapes;     /* id of the last one it took */
+  uint64_t joint;       /* end of the last place where it differs from the one before it */
+  uint64_t resume;      /* position behind its last byte */
+  uint64_t percent_end; /* end of the last percent escape it took */
+  uint64_t json_end;    /* the same for JSON */
 } kr_redact_path;
 
 typedef struct kr_redact_scan {
@@ -57,7 +57,7 @@ typedef struct kr_redact_scan {
   uint64_t base;
   uint64_t pos;
   uint64_t written;
-  uint32_t node;       /* plain reading */
+  uint32_t node; /* plain reading */
   uint32_t hex_node;
   uint32_t widen_mask; /* bit i: the base64 character at pos + i is mixed with a value */
   kr_redact_cover cover;
@@ -82,5 +82,10 @@ void kr_redact_scan_done(kr_redact_scan *scan);
  */
 kr_status kr_redact_scan_advance(kr_redact_scan *scan, kr_str window, uint64_t base,
                                  bool is_final) KR_MUST_USE;
+
+/** One shot over the whole input, which is covered by spans and by matches (redact.c). */
+kr_status kr_redact_run_scan(const kr_redact_set *set, kr_str input, const kr_span *spans,
+                             size_t n_spans, const kr_redact_options *options, kr_redact_sink sink,
+                             void *ctx, kr_redact_report *report) KR_MUST_USE;
 
 #endif

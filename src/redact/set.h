@@ -14,7 +14,7 @@
 #include <stdatomic.h>
 
 #define KR_REDACT_TOTAL_BYTES (16u * 1024u * 1024u) /* of all values of a set */
-#define KR_REDACT_BASE64_MIN_CHARACTERS 6u           /* a shorter core says too little */
+#define KR_REDACT_BASE64_MIN_CHARACTERS 6u          /* a shorter core says too little */
 
 typedef struct kr_redact_entry {
   kr_str name;

@@ -120,7 +120,7 @@ static bool kr_verify_has_spelling(const kr_redact_set *set, kr_str output, kr_s
 
 /* Bit `at` of the value, counted from its most significant. */
 static unsigned kr_verify_bit(kr_str value, size_t at) {
-  return value.ptr[at / 8] >> (7 - at % 8) & 1u;
+  return ((unsigned)value.ptr[at / 8] >> (7 - at % 8)) & 1u;
 }
 
 /*
