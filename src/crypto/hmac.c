@@ -12,8 +12,6 @@
  */
 #include "crypto/crypto_internal.h"
 
-#include "base/assert.h"
-
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
@@ -23,6 +21,8 @@ static void kr_crypto_mac_freep(EVP_MAC **mac) { EVP_MAC_free(*mac); }
 static void kr_crypto_mac_ctx_freep(EVP_MAC_CTX **ctx) { EVP_MAC_CTX_free(*ctx); }
 
 kr_status kr_crypto_fail(const char *operation, kr_error *reterr) {
+  if (ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE)
+    return kr_fail_nomem(reterr);
   kr_status status =
       kr_fail(reterr, KR_INTERNAL, "the crypto library cannot compute %s", operation);
   kr_error_hint(reterr, "check that OpenSSL 3 is installed whole and that its configuration "
