@@ -19,7 +19,8 @@ static void kr_keyfile_closep(int *fd) {
 
 static kr_status kr_keyfile_path(kr_str path, char out[PATH_MAX], kr_error *reterr) {
   if (path.len == 0 || path.len >= PATH_MAX || memchr(path.ptr, '\0', path.len) != NULL)
-    return kr_fail_hint(reterr, KR_INVALID, "the path of the key file is empty, too long or not text",
+    return kr_fail_hint(reterr, KR_INVALID,
+                        "the path of the key file is empty, too long or not text",
                         "give a path of at most 4095 bytes");
   memcpy(out, path.ptr, path.len);
   out[path.len] = '\0';
@@ -33,7 +34,8 @@ static kr_status kr_keyfile_open_failed(const char *path, int error, kr_error *r
     return status;
   }
   if (error == EACCES || error == EPERM) {
-    kr_status status = kr_fail(reterr, KR_UNTRUSTED, "key file %s may not be read by this user", path);
+    kr_status status =
+        kr_fail(reterr, KR_UNTRUSTED, "key file %s may not be read by this user", path);
     kr_error_hint(reterr, "run as the user that owns it");
     return status;
   }
@@ -62,9 +64,9 @@ static kr_status kr_keyfile_check(const char *path, int fd, kr_error *reterr) {
     return status;
   }
   if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-    kr_status status = kr_fail(reterr, KR_UNTRUSTED,
-                               "key file %s is open to other users (mode %04o)", path,
-                               (unsigned)(info.st_mode & 07777));
+    kr_status status =
+        kr_fail(reterr, KR_UNTRUSTED, "key file %s is open to other users (mode %04o)", path,
+                (unsigned)(info.st_mode & 07777));
     kr_error_hint(reterr, "chmod 600 %s", path);
     return status;
   }

@@ -15,7 +15,7 @@
 #include "base/encode.h"
 #include "vault/keyfile.h"
 
-#define KR_KEYRING_TEXT_KEY 88u    /* base64 of KR_KEY_BYTES, padded */
+#define KR_KEYRING_TEXT_KEY 88u     /* base64 of KR_KEY_BYTES, padded */
 #define KR_KEYRING_DECODE_BYTES 66u /* KR_KEY_BYTES and the decoder's slack */
 
 typedef struct kr_keyring_entry {
@@ -78,10 +78,11 @@ static bool kr_keyring_id_is_valid(kr_str id) {
 /* The reason is a rule, never the line's content: a mangled line may be a key. */
 static kr_status kr_keyring_malformed(kr_str path, size_t line, const char *reason,
                                       kr_error *reterr) {
-  kr_status status = kr_fail(reterr, KR_UNTRUSTED, "key file %.*s, line %zu: %s", KR_FMT(path),
-                             line, reason);
-  kr_error_hint(reterr, "each line is `id base64`: an id of 1 to %u letters, digits, '-', '_' or "
-                        "'.', a blank, and 88 characters of base64; restore your copy of the file",
+  kr_status status =
+      kr_fail(reterr, KR_UNTRUSTED, "key file %.*s, line %zu: %s", KR_FMT(path), line, reason);
+  kr_error_hint(reterr,
+                "each line is `id base64`: an id of 1 to %u letters, digits, '-', '_' or "
+                "'.', a blank, and 88 characters of base64; restore your copy of the file",
                 KR_KEY_ID_BYTES);
   return status;
 }
@@ -185,7 +186,8 @@ static kr_status kr_keyring_fresh(kr_keyring *keyring, kr_secure *pool, kr_error
 
 #define KR_KEYRING_HEADING                                                                         \
   "# krosyn master key - keep a copy in a safe place; without it the vault cannot be opened\n"
-#define KR_KEYRING_FILE_BYTES (sizeof KR_KEYRING_HEADING + KR_KEY_ID_BYTES + KR_KEYRING_TEXT_KEY + 2)
+#define KR_KEYRING_FILE_BYTES                                                                      \
+  (sizeof KR_KEYRING_HEADING + KR_KEY_ID_BYTES + KR_KEYRING_TEXT_KEY + 2)
 
 static kr_status kr_keyring_print(const kr_keyring *keyring, kr_secure *pool,
                                   kr_secret **ret_text) {
