@@ -213,6 +213,11 @@ static void kr_ingest_fields_of(kr_record *record, const kr_run *run) {
 static kr_status kr_ingest_record(kr_run *run, kr_redact_set *set, kr_error *reterr) {
   KR_CLEANUP(kr_record_freep) kr_record *record = NULL;
   KR_TRY(kr_record_new(set, &record, reterr));
+  kr_str names[KR_SECRETS_MAX];
+  uint32_t n_names = run->plan == NULL ? 0 : run->plan->names.count;
+  for (uint32_t i = 0; i < n_names; i++)
+    names[i] = kr_secret_name(&run->plan->names, i);
+  kr_record_span_names(record, names, run->pinned.versions, n_names);
   kr_record_begin_object(record);
   kr_ingest_head(record, run);
   kr_ingest_fields_of(record, run);
