@@ -16,12 +16,15 @@ static bool kr_json_keys_equal(const kr_json_member *a, const kr_json_member *b)
   return kr_str_equal(kr_json_text(&a->key), kr_json_text(&b->key));
 }
 
+/* From the bytes in which the keys of one object usually differ. */
 static unsigned kr_json_keys_fingerprint(const kr_json *key) {
-  if (key->count == 0)
+  size_t len = key->count;
+  if (len == 0)
     return 0;
-  unsigned first = key->text[0];
-  unsigned last = key->text[key->count - 1];
-  return (first * 5 + last * 11 + key->count * 3) & 63;
+  const uint8_t *text = key->text;
+  unsigned last_but_one = text[len < 2 ? 0 : len - 2];
+  unsigned sum = text[0] * 5u + text[len / 2] * 3u + last_but_one * 7u + text[len - 1] * 11u;
+  return (sum + (unsigned)len * 13u) & 63;
 }
 
 size_t kr_json_keys_linear(const kr_json_member *members, size_t n_members) {
@@ -42,17 +45,30 @@ static uint64_t kr_json_keys_mix(uint64_t hash, uint64_t word) {
   return hash ^ hash >> 32;
 }
 
+/* Up to eight bytes as a number; the loads of 4 to 7 bytes overlap. */
+static uint64_t kr_json_keys_short(kr_str key) {
+  if (key.len >= 4) {
+    uint32_t head = 0;
+    uint32_t tail = 0;
+    memcpy(&head, key.ptr, sizeof head);
+    memcpy(&tail, key.ptr + key.len - sizeof tail, sizeof tail);
+    return (uint64_t)head << 32 | tail;
+  }
+  if (key.len == 0)
+    return 0;
+  return (uint64_t)key.ptr[0] << 16 | (uint64_t)key.ptr[key.len / 2] << 8 | key.ptr[key.len - 1];
+}
+
 uint64_t kr_json_keys_hash(kr_str key) {
   uint64_t hash = kr_json_keys_mix(0, key.len);
+  if (key.len < 8)
+    return kr_json_keys_mix(hash, kr_json_keys_short(key));
   uint64_t word = 0;
-  size_t i = 0;
-  for (; key.len - i >= sizeof word; i += sizeof word) {
+  for (size_t i = 0; key.len - i >= sizeof word; i += sizeof word) {
     memcpy(&word, key.ptr + i, sizeof word);
     hash = kr_json_keys_mix(hash, word);
   }
-  word = 0;
-  if (i < key.len)
-    memcpy(&word, key.ptr + i, key.len - i);
+  memcpy(&word, key.ptr + key.len - sizeof word, sizeof word); /* may overlap the last one */
   return kr_json_keys_mix(hash, word);
 }
 

@@ -3,8 +3,6 @@
 #include "connector/request.h"
 #include "support/failalloc.h"
 
-#include "secmem/sensitive.h"
-
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -30,7 +28,7 @@ static void fill(kr_rendered *rendered, const char *text) {
   }
   if (n_spans == 0)
     return;
-  rendered->spans = rendered->buf.memory->alloc(n_spans * sizeof *spans);
+  rendered->spans = malloc(n_spans * sizeof *spans);
   assert_non_null(rendered->spans);
   memcpy(rendered->spans, spans, n_spans * sizeof *spans);
   rendered->n_spans = n_spans;
