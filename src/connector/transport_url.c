@@ -90,7 +90,7 @@ kr_status kr_transport_check_url(const char *url, kr_str origin, kr_error *reter
   KR_TRY(kr_url_check_form(url, reterr));
   KR_CLEANUP(kr_url_parts_done) kr_url_parts parts = {0};
   KR_TRY(kr_url_read(url, &parts, reterr));
-  if (parts.host[0] == '\0')
+  if (parts.host == NULL || parts.host[0] == '\0')
     return kr_url_fail(CURLUE_NO_HOST, reterr);
   if (origin.len == 0 || kr_url_matches(&parts, origin))
     return KR_OK;
