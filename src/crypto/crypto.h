@@ -25,7 +25,10 @@
 #define KR_SEAL_BLOCK_BYTES 16u
 #define KR_MAC_BYTES 32u /* HMAC-SHA-256 */
 
-/** Bytes of the sealed form of plain_len bytes: IV + PKCS#7 ciphertext + tag. */
+/**
+ * Bytes of the sealed form of plain_len bytes: IV + PKCS#7 ciphertext + tag.
+ * SIZE_MAX above 1 GiB, which kr_crypto_seal refuses with KR_LIMIT.
+ */
 size_t kr_crypto_sealed_len(size_t plain_len);
 
 /** Fill with random bytes. KR_IO when the system has none to give. */

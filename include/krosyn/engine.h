@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * engine.h - a home on disk, its organizations and their secrets.
+ *
+ * A home is a directory: vault/ (organizations, secrets, audit), events/ (the
+ * event log) and settings.json. The master key lives in a key file outside of
+ * it. A kr_engine is one opened home; it may be used by several threads.
+ *
+ * Output that has no natural struct is given as kr_text, which the caller
+ * frees; lists call a visitor, whose arguments are borrowed for the call.
+ */
+#ifndef KROSYN_ENGINE_H
+#define KROSYN_ENGINE_H
+
+#include <krosyn/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Owned text, NUL-terminated beyond len. Zero it before the first use. */
+typedef struct kr_text {
+  char *ptr;
+  size_t len;
+  size_t cap;
+} kr_text;
+
+KR_API void kr_text_done(kr_text *text);
+
+/** Append bytes as they are; or as a JSON string with its quotes (invalid UTF-8 becomes U+FFFD). */
+KR_API kr_status kr_text_append(kr_text *text, kr_str bytes) KR_MUST_USE;
+KR_API kr_status kr_text_append_json(kr_text *text, kr_str utf8) KR_MUST_USE;
+
+/** 1-based line and column (code points) of a byte offset; for carets under a span. */
+KR_API void kr_text_position(kr_str text, size_t offset, size_t *ret_line, size_t *ret_column);
+
+/** The version of the library, "0.1.0". Static. */
+KR_API const char *kr_version(void);
+
+/**
+ * Process-wide protections for programs: no core dumps, not traceable by other
+ * users' processes, curl set up with memory that is wiped when freed. Call once
+ * at the start of main(), before any thread. The library never calls it itself;
+ * without it kr_run on a network needs the caller's own curl_global_init().
+ */
+KR_API kr_status kr_process_init(kr_error *reterr) KR_MUST_USE;
+
+typedef struct kr_engine kr_engine;
+
+typedef struct kr_home_options {
+  const char *home;     /* directory */
+  const char *key_file; /* NULL: the file recorded at creation, else key_dir/<store-uuid>.key */
+  const char *key_dir;  /* NULL: none */
+  const char *actor;    /* who acts, for the audit ("cli:uid=1000"); NULL: "library" */
+  bool without_key;     /* open no key: names and metadata only, unverified */
+} kr_home_options;
+
+/**
+ * Create a home and its key (key_file, or key_dir/<uuid>.key), with one
+ * organization, "default". KR_EXISTS when the home is not an empty or missing
+ * directory, or the key file exists; then nothing was changed. On any later
+ * failure what was made is removed again.
+ *
+ * @ret_key_path  Optional: where the key is.
+ */
+KR_API kr_status kr_home_create(const kr_home_options *options, kr_text *ret_key_path,
+                                kr_error *reterr) KR_MUST_USE;
+
+/**
+ * Open a home. KR_NOT_FOUND (no home there), KR_UNSUPPORTED (of another
+ * version), KR_UNTRUSTED (key missing, wrong, or readable by others),
+ * KR_CORRUPT (truncated or damaged store). Runs that were interrupted get
+ * their events.
+ */
+KR_API kr_status kr_engine_open(const kr_home_options *options, kr_engine **ret_engine,
+                                kr_error *reterr) KR_MUST_USE;
+KR_API void kr_engine_close(kr_engine *engine);
+
+/* Organizations: lower-case letters, digits and '-', at most 64 bytes. */
+typedef struct kr_org_info {
+  const char *name;
+  int64_t created_ms; /* since 1970 UTC */
+  size_t n_secrets;
+} kr_org_info;
+typedef kr_status (*kr_org_info_visit)(void *ctx, const kr_org_info *org);
+
+KR_API kr_status kr_engine_org_create(kr_engine *engine, kr_str name, kr_error *reterr) KR_MUST_USE;
+KR_API kr_status kr_engine_org_each(kr_engine *engine, kr_org_info_visit visit, void *ctx,
+                                    kr_error *reterr) KR_MUST_USE;
+
+/*
+ * Values enter through a kr_secret in locked memory and never come out: no
+ * public function reveals one.
+ */
+typedef struct kr_secret kr_secret;
+
+/** What kr_secret_read did to the bytes. */
+typedef struct kr_secret_read_result {
+  bool stripped_newline; /* one final newline (LF or CRLF) was removed */
+} kr_secret_read_result;
+
+/** Read a value from a file descriptor to its end into locked memory. KR_LIMIT over 64 KiB. */
+KR_API kr_status kr_secret_read(kr_engine *engine, int fd, bool strip_newline,
+                                kr_secret **ret_value, kr_secret_read_result *ret_result,
+                                kr_error *reterr) KR_MUST_USE;
+
+/** Copy a value from the caller's memory (the caller wipes its own). */
+KR_API kr_status kr_secret_copy(kr_engine *engine, kr_str bytes, kr_secret **ret_value,
+                                kr_error *reterr) KR_MUST_USE;
+KR_API void kr_secret_free(kr_secret *secret);
+
+typedef struct kr_secret_info {
+  const char *name;
+  const char *description; /* "" when none */
+  uint32_t version;
+  int64_t created_ms;
+  int64_t updated_ms;
+} kr_secret_info;
+typedef kr_status (*kr_secret_info_visit)(void *ctx, const kr_secret_info *info);
+
+/** Notes about a saved value that are worth a warning; none says anything of its content. */
+typedef struct kr_secret_set_result {
+  uint32_t version;
+  bool is_new;
+  bool is_short;        /* under 4 bytes: found in logs by position only */
+  bool has_blank_edges; /* leading or trailing blanks were kept */
+} kr_secret_set_result;
+
+/** Save (create or replace). @description ptr NULL keeps the one there is. */
+KR_API kr_status kr_engine_secret_set(kr_engine *engine, kr_str org, kr_str name,
+                                      const kr_secret *value, kr_str description,
+                                      kr_secret_set_result *ret_result,
+                                      kr_error *reterr) KR_MUST_USE;
+KR_API kr_status kr_engine_secret_show(kr_engine *engine, kr_str org, kr_str name,
+                                       kr_secret_info_visit visit, void *ctx,
+                                       kr_error *reterr) KR_MUST_USE;
+KR_API kr_status kr_engine_secret_each(kr_engine *engine, kr_str org, kr_secret_info_visit visit,
+                                       void *ctx, kr_error *reterr) KR_MUST_USE;
+KR_API kr_status kr_engine_secret_delete(kr_engine *engine, kr_str org, kr_str name,
+                                         kr_error *reterr) KR_MUST_USE;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * layout.c - where records stand in the store; docs/formats/vault.md has the
+ * table. Two letters, then ids (u32, big-endian) and names. A secret's name
+ * cannot hold a NUL, so the NUL before a version ends it.
+ */
+#include "base/assert.h"
+#include "vault/internal.h"
+
+static void kr_place_bytes(kr_vault_place *place, kr_str bytes) {
+  KR_ASSERT(bytes.len <= sizeof place->bytes - place->len);
+  if (bytes.len > 0)
+    memcpy(place->bytes + place->len, bytes.ptr, bytes.len);
+  place->len += bytes.len;
+}
+
+static void kr_place_u32(kr_vault_place *place, uint32_t value) {
+  const uint8_t bytes[4] = {(uint8_t)(value >> 24), (uint8_t)(value >> 16), (uint8_t)(value >> 8),
+                            (uint8_t)value};
+  kr_place_bytes(place, kr_str_from(bytes, sizeof bytes));
+}
+
+static kr_vault_place kr_place_of(kr_str letters) {
+  kr_vault_place place = {.len = 0};
+  kr_place_bytes(&place, letters);
+  return place;
+}
+
+static kr_vault_place kr_place_within(kr_str letters, uint32_t org_id) {
+  kr_vault_place place = kr_place_of(letters);
+  kr_place_u32(&place, org_id);
+  return place;
+}
+
+kr_vault_place kr_place_root(void) { return kr_place_of(KR_STR("v0")); }
+kr_vault_place kr_place_head(void) { return kr_place_of(KR_STR("vh")); }
+kr_vault_place kr_place_orgs(void) { return kr_place_of(KR_STR("vo")); }
+
+kr_vault_place kr_place_org(kr_str name) {
+  kr_vault_place place = kr_place_orgs();
+  kr_place_bytes(&place, name);
+  return place;
+}
+
+kr_vault_place kr_place_manifest(uint32_t org_id) { return kr_place_within(KR_STR("vm"), org_id); }
+
+kr_vault_place kr_place_data_keys(uint32_t org_id) { return kr_place_within(KR_STR("vk"), org_id); }
+
+kr_vault_place kr_place_data_key(uint32_t org_id, uint32_t key_id) {
+  kr_vault_place place = kr_place_data_keys(org_id);
+  kr_place_u32(&place, key_id);
+  return place;
+}
+
+kr_vault_place kr_place_metas(uint32_t org_id) { return kr_place_within(KR_STR("vs"), org_id); }
+
+kr_vault_place kr_place_meta(uint32_t org_id, kr_str name) {
+  kr_vault_place place = kr_place_metas(org_id);
+  kr_place_bytes(&place, name);
+  return place;
+}
+
+kr_vault_place kr_place_values(uint32_t org_id) { return kr_place_within(KR_STR("vv"), org_id); }
+
+kr_vault_place kr_place_value(uint32_t org_id, kr_str name, uint32_t version) {
+  kr_vault_place place = kr_place_values(org_id);
+  kr_place_bytes(&place, name);
+  kr_place_bytes(&place, kr_str_from("", 1));
+  kr_place_u32(&place, version);
+  return place;
+}
