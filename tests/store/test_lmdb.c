@@ -404,6 +404,34 @@ static void killed_readers_are_forgotten(void **state) {
   place_clear(path);
 }
 
+/* Killed while this process has the store open: the writer's look every 30 s frees the slot. */
+static void readers_killed_later_are_forgotten(void **state) {
+  (void)state;
+  char path[600];
+  (void)snprintf(path, sizeof path, "%s", place_of("later"));
+  kr_store_close(create_at(path));
+  holder reader;
+  holder_fork(&reader, path, 1);
+  kr_store *store = reopen_at(path);
+  store_put_one(store, KR_STR("k"), KR_STR("1"));
+  holder_go(&reader);
+  holder_kill(&reader);
+  MDB_envinfo info;
+  static uint8_t value[20000];
+  for (unsigned i = 0; i < 20; i++)
+    store_put_one(store, KR_STR("big"), kr_str_from(value, sizeof value));
+  assert_int_equal(mdb_env_info(kr_store_lmdb_of(store)->env, &info), 0);
+  size_t pinned = info.me_last_pgno;
+  assert_true(pinned > 80);
+  kr_store_lmdb_of(store)->checked_us -= KR_STORE_LMDB_CHECK_US;
+  for (unsigned i = 0; i < 100; i++)
+    store_put_one(store, KR_STR("big"), kr_str_from(value, sizeof value));
+  assert_int_equal(mdb_env_info(kr_store_lmdb_of(store)->env, &info), 0);
+  assert_true(info.me_last_pgno < pinned + 20);
+  kr_store_close(store);
+  place_clear(path);
+}
+
 /* The table of readers full of living ones is a limit; of dead ones it is cleared. */
 static void the_table_of_readers_fills(void **state) {
   (void)state;
@@ -567,6 +595,7 @@ int main(void) {
       cmocka_unit_test(processes_take_turns),
       cmocka_unit_test(one_of_many_creates),
       cmocka_unit_test(killed_readers_are_forgotten),
+      cmocka_unit_test(readers_killed_later_are_forgotten),
       cmocka_unit_test(the_table_of_readers_fills),
       cmocka_unit_test(the_map_grows),
       cmocka_unit_test(a_map_grown_elsewhere_is_adopted),
