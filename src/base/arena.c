@@ -20,6 +20,18 @@ static const kr_allocator *kr_arena_memory(const kr_arena *arena) {
   return arena->memory == NULL ? kr_heap_memory() : arena->memory;
 }
 
+/*
+ * Bytes of a block that a reset has kept and that turns out too small: given
+ * back before the limit is applied, so that what fits into a new arena also
+ * fits into one that was reset.
+ */
+static size_t kr_arena_kept(const kr_arena *arena) {
+  const kr_arena_block *block = arena->newest;
+  bool is_kept = block != NULL && block->older == NULL &&
+                 arena->next == (const uint8_t *)block + KR_ARENA_HEADER;
+  return is_kept ? block->size : 0;
+}
+
 static bool kr_arena_grow(kr_arena *arena, size_t len) {
   size_t size = arena->newest == NULL ? KR_ARENA_FIRST_BYTES : arena->newest->size * 2;
   if (size > KR_ARENA_LARGEST_BYTES)
@@ -27,7 +39,8 @@ static bool kr_arena_grow(kr_arena *arena, size_t len) {
   size_t needed = 0;
   if (!kr_size_add(len, KR_ARENA_HEADER, &needed))
     return false;
-  size_t room = arena->limit - arena->total;
+  size_t kept = kr_arena_kept(arena);
+  size_t room = arena->limit - arena->total + kept;
   if (size > room)
     size = room;
   if (size < needed)
@@ -35,6 +48,8 @@ static bool kr_arena_grow(kr_arena *arena, size_t len) {
   arena->hit_limit = size > room;
   if (arena->hit_limit)
     return false;
+  if (kept > 0)
+    kr_arena_done(arena);
   kr_arena_block *block = kr_arena_memory(arena)->alloc(size);
   if (block == NULL)
     return false;
@@ -97,16 +112,27 @@ static void kr_arena_release(kr_arena *arena, kr_arena_block *block) {
 void kr_arena_reset(kr_arena *arena) {
   if (arena->newest == NULL)
     return;
-  /* The newest block is the largest: keep it, so a warm arena allocates no more. */
-  while (arena->newest->older != NULL) {
-    kr_arena_block *older = arena->newest->older;
-    arena->newest->older = older->older;
-    kr_arena_release(arena, older);
+  /* Keep the largest block, so that a warm arena allocates less and less. */
+  kr_arena_block *largest = arena->newest;
+  for (kr_arena_block *block = arena->newest->older; block != NULL; block = block->older)
+    if (block->size > largest->size)
+      largest = block;
+  uint8_t *first = (uint8_t *)largest + KR_ARENA_HEADER;
+  uint8_t *end = (uint8_t *)largest + largest->size;
+  uint8_t *used_end = largest == arena->newest ? arena->next : end;
+  kr_arena_block *block = arena->newest;
+  while (block != NULL) {
+    kr_arena_block *older = block->older;
+    if (block != largest)
+      kr_arena_release(arena, block);
+    block = older;
   }
-  uint8_t *first = (uint8_t *)arena->newest + KR_ARENA_HEADER;
   if (kr_arena_memory(arena)->is_sensitive)
-    kr_wipe(first, (size_t)(arena->next - first));
+    kr_wipe(first, (size_t)(used_end - first));
+  largest->older = NULL;
+  arena->newest = largest;
   arena->next = first;
+  arena->end = end;
 }
 
 void kr_arena_done(kr_arena *arena) {

@@ -64,6 +64,18 @@ kr_status kr_buf_byte(kr_buf *buf, uint8_t byte) {
   return kr_buf_append(buf, kr_str_from(&byte, 1));
 }
 
+/* vsnprintf needs a byte for its NUL; at the very limit there is none, so it goes elsewhere. */
+static kr_status kr_buf_print_aside(kr_buf *buf, size_t len, const char *format, va_list args) {
+  size_t size = len + 1;
+  char *text = kr_buf_memory(buf)->alloc(size);
+  if (text == NULL)
+    return KR_NOMEM;
+  (void)vsnprintf(text, size, format, args);
+  kr_status status = kr_buf_append(buf, kr_str_from(text, len));
+  kr_buf_memory(buf)->release(text, size);
+  return status;
+}
+
 kr_status kr_buf_printf(kr_buf *buf, const char *format, ...) {
   va_list args;
   va_start(args, format);
@@ -71,13 +83,19 @@ kr_status kr_buf_printf(kr_buf *buf, const char *format, ...) {
   va_end(args);
   if (wanted < 0)
     return KR_INTERNAL;
-  /* One more byte for vsnprintf's NUL, which is not part of the contents. */
-  KR_TRY(kr_buf_reserve(buf, (size_t)wanted + 1));
+  size_t len = (size_t)wanted;
+  bool is_at_limit = len == buf->limit - buf->len;
+  KR_TRY(kr_buf_reserve(buf, is_at_limit ? len : len + 1));
   va_start(args, format);
-  (void)vsnprintf((char *)buf->ptr + buf->len, (size_t)wanted + 1, format, args);
+  kr_status status = KR_OK;
+  if (is_at_limit)
+    status = kr_buf_print_aside(buf, len, format, args);
+  else
+    (void)vsnprintf((char *)buf->ptr + buf->len, len + 1, format, args);
   va_end(args);
-  buf->len += (size_t)wanted;
-  return KR_OK;
+  if (status == KR_OK && !is_at_limit)
+    buf->len += len;
+  return status;
 }
 
 kr_status kr_buf_explain(const kr_buf *buf, kr_status status, const char *what, kr_error *reterr) {

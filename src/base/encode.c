@@ -43,6 +43,8 @@ kr_status kr_base64_encode(kr_str bytes, kr_base64_alphabet alphabet, bool is_pa
   size_t groups = bytes.len / 3;
   size_t rest = bytes.len % 3;
   size_t exact = groups * 4 + (rest == 0 ? 0 : is_padded ? 4 : rest + 1);
+  if (exact == 0)
+    return KR_OK;
   KR_TRY(kr_buf_reserve(out, exact));
   const uint8_t *p = bytes.ptr;
   uint8_t *o = out->ptr + out->len;
@@ -85,7 +87,7 @@ kr_status kr_base64_decode(kr_str text, kr_base64_alphabet alphabet, kr_buf *out
     len -= text.ptr[len - 2] == '=' ? 2 : 1;
   if (len % 4 == 1)
     return KR_INVALID;
-  KR_TRY(kr_buf_reserve(out, len / 4 * 3 + 2));
+  KR_TRY(kr_buf_reserve(out, len / 4 * 3 + (len % 4 == 0 ? 0 : len % 4 - 1)));
   uint32_t bits = 0;
   unsigned n_bits = 0;
   for (size_t i = 0; i < len; i++) {

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * status.c - fills the fixed-size kr_error. Messages are formatted in place,
- * cut with "..." and scrubbed of control bytes, so one error is one line.
+ * cut with "..." and scrubbed of control characters and of bytes that are not
+ * UTF-8, so that one error is one line that terminals and JSON can carry.
  */
 #define _POSIX_C_SOURCE 200809L
 #include "base/status.h"
 
 #include "base/str.h"
+#include "base/utf8.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -21,6 +23,20 @@ const char *kr_status_name(kr_status status) {
   return index < sizeof names / sizeof names[0] ? names[index] : "internal";
 }
 
+/* Controls are C0, delete and C1 (U+0080-U+009F, which some terminals obey). */
+static void kr_error_scrub(char *field) {
+  kr_str rest = kr_str_cstr(field);
+  while (rest.len > 0) {
+    uint32_t point = 0;
+    size_t len = kr_utf8_decode(rest, &point);
+    bool is_control = point < 0x20 || (point >= 0x7F && point < 0xA0);
+    size_t n_bytes = len == 0 ? 1 : len;
+    if (len == 0 || is_control)
+      memset(field + (rest.ptr - (const uint8_t *)field), '?', n_bytes);
+    rest = kr_str_skip(rest, n_bytes);
+  }
+}
+
 static void kr_error_text(char *field, size_t size, const char *format, va_list args) {
   int wanted = vsnprintf(field, size, format, args);
   if (wanted < 0)
@@ -32,9 +48,7 @@ static void kr_error_text(char *field, size_t size, const char *format, va_list 
       cut--;
     memcpy(field + cut, "...", 4);
   }
-  for (char *p = field; *p != '\0'; p++)
-    if ((unsigned char)*p < 0x20 || *p == 0x7F)
-      *p = '?';
+  kr_error_scrub(field);
 }
 
 kr_status kr_fail(kr_error *reterr, kr_status status, const char *format, ...) {
@@ -64,6 +78,13 @@ void kr_error_hint(kr_error *reterr, const char *format, ...) {
   va_end(args);
 }
 
+static void KR_PRINTF(2, 3) kr_error_source(kr_error *reterr, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  kr_error_text(reterr->source, sizeof reterr->source, format, args);
+  va_end(args);
+}
+
 void kr_error_at(kr_error *reterr, const char *source, size_t offset, size_t len) {
   if (reterr == NULL)
     return;
@@ -71,7 +92,7 @@ void kr_error_at(kr_error *reterr, const char *source, size_t offset, size_t len
   reterr->span_len = len;
   if (source == NULL)
     return;
-  (void)snprintf(reterr->source, sizeof reterr->source, "%s", source);
+  kr_error_source(reterr, "%s", source);
 }
 
 kr_status kr_fail_errno(kr_error *reterr, int errno_value, const char *format, ...) {

@@ -22,7 +22,8 @@
 /**
  * Describe a failure and return `status`, so that a failing line is one line.
  * Resets code, span, source and hint. Text past the field is cut with "...".
- * Bytes of control are replaced by '?', so that a message is always one line.
+ * Control characters and bytes that are not UTF-8 are replaced by '?', so that
+ * a message is always one line of valid UTF-8.
  */
 kr_status kr_fail(kr_error *reterr, kr_status status, const char *format, ...) KR_PRINTF(3, 4);
 

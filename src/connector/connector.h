@@ -9,7 +9,7 @@
 
 #include "json/json.h"
 
-#define KR_CONNECTOR_NAME_BYTES 128u
+#define KR_CONNECTOR_NAME_BYTES 128u           /* of a connector, header, parameter or field */
 #define KR_CONNECTOR_MAX_BYTES (1024u * 1024u) /* the definition file */
 #define KR_CONNECTOR_HEADERS_MAX 64u           /* per request */
 #define KR_CONNECTOR_QUERY_MAX 64u
@@ -59,10 +59,12 @@ typedef struct kr_connector {
  * @arena      Holds the connector.
  * @reterr     KR_INVALID: what is wrong, source = path of the key ("perform.headers"),
  *             span in bytes of text where it is known; unknown keys get "did you mean".
+ *             KR_UNSUPPORTED: a key of the format that this version does not act on.
+ *             KR_LIMIT: the definition's size. KR_NOMEM.
  *
  * Checked here: types, required keys, header names (RFC 9110 tokens; not Host,
- * Content-Length, Transfer-Encoding, Connection, Upgrade, TE, Trailer; no duplicates
- * without regard to case), methods, field names, counts.
+ * Content-Length, Transfer-Encoding, Connection, Upgrade, TE, Trailer, Keep-Alive,
+ * Proxy-Connection, Expect; no duplicates without regard to case), methods, field names, counts.
  */
 kr_status kr_connector_parse(kr_str text, kr_arena *arena, const kr_connector **ret_connector,
                              kr_error *reterr) KR_MUST_USE;

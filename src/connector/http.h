@@ -40,10 +40,11 @@ typedef struct kr_response {
   const kr_response_header *headers;
   size_t n_headers;
   kr_str body;       /* decoded by curl of transfer coding only */
-  bool is_truncated; /* body stopped at KR_HTTP_RESPONSE_BYTES, its tail dropped */
+  bool is_truncated; /* the body stopped early: at KR_HTTP_RESPONSE_BYTES (then error is not
+                        set) or by a failure midway; its last KR_HTTP_TAIL_DROPPED_BYTES are gone */
   bool is_json;      /* by its Content-Type: application/json or +json */
-  kr_error error;    /* error.status != KR_OK: transport, policy or limit; text is ours plus
-                        curl's error string, to be redacted by value like everything else */
+  kr_error error;    /* error.status != KR_OK: transport, policy or limit; text is ours, naming
+                        the host and port of request->origin at most */
   uint32_t duration_ms;
 } kr_response;
 

@@ -36,6 +36,14 @@ kr_status kr_record_new(kr_redact_set *set, kr_record **ret_record, kr_error *re
 void kr_record_free(kr_record *record);
 KR_DEFINE_FREEP(kr_record_freep, kr_record, kr_record_free)
 
+/**
+ * Who the bits of kr_span.secrets stand for, so that the receipt can name what
+ * was redacted by position: bit i is names[i] in version versions[i]. Borrowed
+ * until the receipt is written. Without it such lines carry no name.
+ */
+void kr_record_span_names(kr_record *record, const kr_str *names, const uint32_t *versions,
+                          size_t n_names);
+
 /* Structure and exempt values: only krosyn's own words, never data. */
 void kr_record_begin_object(kr_record *record);
 void kr_record_end_object(kr_record *record);
@@ -79,8 +87,8 @@ void kr_record_body(kr_record *record, const char *field, kr_str bytes, bool is_
 
 /**
  * The receipt object: {"generation", "verified", "secrets": [{name, version,
- * field, form, hits}], "failed": [fields withheld]}. Runs the verifying scan
- * over all data fields so far and withholds what fails.
+ * field, form, hits}], "failed": [fields withheld]}. Each field was checked when it
+ * was written; the receipt reports. Over 256 lines, "not_listed" counts the rest.
  */
 void kr_record_receipt(kr_record *record, uint64_t generation);
 

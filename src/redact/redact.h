@@ -75,7 +75,7 @@ uint32_t kr_redact_set_version(const kr_redact_set *set, size_t index);
 
 /** What was found: hits per value and form. Grows on the heap; names only, no values. */
 typedef struct kr_redact_hit {
-  uint32_t value; /* index in the set */
+  uint32_t value; /* index in the set; for KR_FORM_SPAN: the bit of kr_span.secrets */
   uint32_t form;  /* kr_redact_form */
   uint64_t count; /* matches, before runs are merged */
 } kr_redact_hit;
@@ -102,8 +102,9 @@ kr_status kr_redact_bytes(const kr_redact_set *set, kr_str input, const kr_redac
                           kr_buf *out, kr_redact_report *report) KR_MUST_USE;
 
 /**
- * By position: replace each span of input by the marker (adjacent spans give
- * one), then redact what is left between by value. Spans as in base/span.h.
+ * By position and by value: the bytes of each span and of each match are
+ * removed; what touches or overlaps becomes one marker. Matches wholly inside a
+ * span are not counted a second time. Spans as in base/span.h.
  */
 kr_status kr_redact_spans(const kr_redact_set *set, kr_str input, const kr_span *spans,
                           size_t n_spans, const kr_redact_options *options, kr_buf *out,

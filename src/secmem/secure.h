@@ -58,7 +58,7 @@ void kr_secure_validate(kr_secure *pool);
  * Locked memory to KR_SECURE_VALUE_BYTES, sensitive memory above.
  */
 kr_status kr_secret_new(kr_secure *pool, size_t len, kr_secret **ret_secret) KR_MUST_USE;
-void kr_secret_free(kr_secret *secret);
+KR_API void kr_secret_free(kr_secret *secret);
 KR_DEFINE_FREEP(kr_secret_freep, kr_secret, kr_secret_free)
 
 /** The bytes to fill; for the code that opens or reads a value, nowhere else. */

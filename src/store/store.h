@@ -41,13 +41,15 @@ typedef struct kr_store_engine {
   void (*scan_end)(kr_store_cursor *cursor);
 } kr_store_engine;
 
-/* Every implementation's structs begin with these. */
+/* Every implementation's structs begin with these; it sets what has no default here. */
 struct kr_store {
   const kr_store_engine *engine;
 };
 struct kr_store_txn {
   kr_store *store;
   kr_store_mode mode;
+  unsigned n_cursors; /* open ones; kept by store.c, 0 at first */
+  kr_status failure;  /* of the first write that failed; kept by store.c, KR_OK at first */
 };
 struct kr_store_cursor {
   kr_store_txn *txn;
@@ -62,7 +64,15 @@ KR_DEFINE_FREEP(kr_store_closep, kr_store, kr_store_close)
 kr_status kr_store_begin(kr_store *store, kr_store_mode mode, kr_store_txn **ret_txn,
                          kr_error *reterr) KR_MUST_USE;
 
-/** Atomic and durable on KR_OK; on failure nothing changed. The transaction is gone either way. */
+/**
+ * Atomic and durable on KR_OK; on failure nothing changed. The transaction is
+ * gone either way. After a put, put_new or remove that failed with anything but
+ * KR_EXISTS, KR_NOT_FOUND, or a refusal of its arguments, it fails likewise.
+ *
+ * KR_LIMIT from a write whose key and value are within the limits, or from
+ * commit, means that the store was full and has been told to grow: abort and
+ * repeat the whole transaction, once or until another status comes.
+ */
 kr_status kr_store_commit(kr_store_txn *txn, kr_error *reterr) KR_MUST_USE;
 void kr_store_abort(kr_store_txn *txn);
 KR_DEFINE_FREEP(kr_store_abortp, kr_store_txn, kr_store_abort)

@@ -45,6 +45,9 @@ typedef struct kr_rendered {
 void kr_rendered_init(kr_rendered *rendered);
 void kr_rendered_done(kr_rendered *rendered);
 
+/** Append the bytes of another one and its spans, shifted. KR_LIMIT, KR_NOMEM; then unchanged. */
+kr_status kr_rendered_append(kr_rendered *rendered, const kr_rendered *more) KR_MUST_USE;
+
 /** Opened values of this run, by index in the connector's kr_secret_names. */
 typedef struct kr_secret_source {
   const kr_secret *const *values; /* [names->count]; NULL entry: KR_MISSING with the name */

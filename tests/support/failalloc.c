@@ -40,10 +40,12 @@ void *__real_malloc(size_t len);
 void *__real_calloc(size_t n, size_t len);
 void *__real_realloc(void *ptr, size_t len);
 void *__real_mmap(void *ptr, size_t len, int prot, int flags, int fd, off_t offset);
+void *__real_mmap64(void *ptr, size_t len, int prot, int flags, int fd, off_t offset);
 void *__wrap_malloc(size_t len);
 void *__wrap_calloc(size_t n, size_t len);
 void *__wrap_realloc(void *ptr, size_t len);
 void *__wrap_mmap(void *ptr, size_t len, int prot, int flags, int fd, off_t offset);
+void *__wrap_mmap64(void *ptr, size_t len, int prot, int flags, int fd, off_t offset);
 
 void *__wrap_malloc(size_t len) { return is_refused() ? NULL : __real_malloc(len); }
 void *__wrap_calloc(size_t n, size_t len) { return is_refused() ? NULL : __real_calloc(n, len); }
@@ -52,4 +54,7 @@ void *__wrap_realloc(void *ptr, size_t len) {
 }
 void *__wrap_mmap(void *ptr, size_t len, int prot, int flags, int fd, off_t offset) {
   return is_refused() ? MAP_FAILED : __real_mmap(ptr, len, prot, flags, fd, offset);
+}
+void *__wrap_mmap64(void *ptr, size_t len, int prot, int flags, int fd, off_t offset) {
+  return is_refused() ? MAP_FAILED : __real_mmap64(ptr, len, prot, flags, fd, offset);
 }

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bench.c - rounds, medians and printing (see bench.h). A round calls one
+ * engine as often as takes about ROUND_NS, a number of calls found once for
+ * each engine before the rounds begin.
+ */
+#define _GNU_SOURCE
+#include "bench.h"
+
+#include <sched.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define ROUNDS 15u
+#define ROUNDS_QUICK 5u
+#define ROUND_NS 20000000.0
+#define ROUND_QUICK_NS 2000000.0
+#define CALLS_MAX 100000000u
+
+static double kr_bench_now_ns(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
+}
+
+void kr_bench_die(const char *what, const char *why) {
+  fprintf(stderr, "bench: %s: %s\n", what, why);
+  exit(EXIT_FAILURE);
+}
+
+void kr_bench_init(kr_bench *bench, const char *suite, int argc, char **argv) {
+  *bench = (kr_bench){.suite = suite};
+  for (int i = 1; i < argc; i++) {
+    if (strcmp(argv[i], "--quick") == 0)
+      bench->is_quick = true;
+    else if (strcmp(argv[i], "--json") == 0)
+      bench->is_json = true;
+    else
+      kr_bench_die(argv[i], "unknown option; there are --quick and --json");
+  }
+  int core = sched_getcpu();
+  cpu_set_t cores;
+  CPU_ZERO(&cores);
+  CPU_SET((size_t)(core < 0 ? 0 : core), &cores);
+  if (sched_setaffinity(0, sizeof cores, &cores) != 0)
+    fprintf(stderr, "bench: not pinned to one core; expect more spread\n");
+  if (!bench->is_json)
+    printf("%s\n%-16s %-14s %12s %22s %-5s %8s\n", suite, "case", "engine", "median", "min - max",
+           "unit", "krosyn x");
+}
+
+/** Nanoseconds of one call, over n of them. */
+static double kr_bench_round(const kr_bench_engine *engine, size_t n_calls) {
+  double start = kr_bench_now_ns();
+  for (size_t i = 0; i < n_calls; i++)
+    engine->call(engine->ctx);
+  return (kr_bench_now_ns() - start) / (double)n_calls;
+}
+
+/** Calls that take about round_ns; the search is the warm-up too. */
+static size_t kr_bench_calls(const kr_bench_engine *engine, double round_ns) {
+  size_t n_calls = 1;
+  for (;;) {
+    double call_ns = kr_bench_round(engine, n_calls);
+    if (call_ns * (double)n_calls >= round_ns / 4 || n_calls >= CALLS_MAX) {
+      double wanted = call_ns > 0 ? round_ns / call_ns : (double)CALLS_MAX;
+      return wanted < 1 ? 1 : wanted > CALLS_MAX ? CALLS_MAX : (size_t)wanted;
+    }
+    n_calls *= 2;
+  }
+}
+
+static int kr_bench_compare(const void *a, const void *b) {
+  double left = *(const double *)a;
+  double right = *(const double *)b;
+  return (left > right) - (left < right);
+}
+
+void kr_bench_case(const kr_bench *bench, const char *name, kr_bench_unit unit, size_t bytes,
+                   const kr_bench_engine *engines, size_t n_engines) {
+  static double values[KR_BENCH_ENGINES_MAX][ROUNDS];
+  size_t calls[KR_BENCH_ENGINES_MAX];
+  size_t n_rounds = bench->is_quick ? ROUNDS_QUICK : ROUNDS;
+  if (n_engines == 0 || n_engines > KR_BENCH_ENGINES_MAX)
+    kr_bench_die(name, "wrong number of engines");
+  for (size_t e = 0; e < n_engines; e++)
+    calls[e] = kr_bench_calls(&engines[e], bench->is_quick ? ROUND_QUICK_NS : ROUND_NS);
+  for (size_t round = 0; round < n_rounds; round++)
+    for (size_t e = 0; e < n_engines; e++) {
+      double ns = kr_bench_round(&engines[e], calls[e]);
+      values[e][round] = unit == KR_BENCH_NS ? ns : (double)bytes / ns;
+    }
+  const char *unit_name = unit == KR_BENCH_NS ? "ns" : "GB/s";
+  for (size_t e = 0; e < n_engines; e++)
+    qsort(values[e], n_rounds, sizeof values[e][0], kr_bench_compare);
+  double ours = values[0][n_rounds / 2];
+  for (size_t e = 0; e < n_engines; e++) {
+    double median = values[e][n_rounds / 2];
+    double least = values[e][0];
+    double most = values[e][n_rounds - 1];
+    if (bench->is_json)
+      printf("{\"suite\":\"%s\",\"case\":\"%s\",\"engine\":\"%s\",\"value\":%.4g,\"unit\":\"%s\","
+             "\"min\":%.4g,\"max\":%.4g,\"n\":%zu}\n",
+             bench->suite, name, engines[e].name, median, unit_name, least, most, n_rounds);
+    else
+      printf("%-16s %-14s %12.4g %10.4g - %9.4g %-5s %8.3g\n", name, engines[e].name, median, least,
+             most, unit_name, median > 0 ? ours / median : 0.0);
+  }
+  fflush(stdout);
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * engine.h (internal) - the wiring: one opened home and what hangs on it.
+ *
+ *   kr_engine -> keyring, pool       keys in locked memory
+ *             -> vault_store, vault  organizations, secrets (one LMDB environment)
+ *             -> events_store, events the event log (another)
+ *             -> sets[]              redaction sets by organization and generation
+ *             -> http                one curl multi handle, made when first needed
+ */
+#ifndef KR_ENGINE_ENGINE_H
+#define KR_ENGINE_ENGINE_H
+
+#include "base/clock.h"
+#include "events/events.h"
+#include "registry/registry.h"
+#include "vault/vault.h"
+
+#include <krosyn/krosyn.h>
+#include <pthread.h>
+
+#ifdef KR_HAS_CONNECTOR
+#include "connector/http.h"
+#endif
+
+#define KR_ENGINE_ACTOR_BYTES 128u
+#define KR_ENGINE_PATH_BYTES 4096u
+#define KR_ENGINE_SETS_MAX 8u /* organizations whose redaction set is kept */
+
+/** A redaction set of one organization at one generation. */
+typedef struct kr_engine_set {
+  uint32_t org_id; /* 0: free */
+  uint64_t generation;
+  uint64_t last_used_us;
+  kr_redact_set *set;
+} kr_engine_set;
+
+struct kr_engine {
+  kr_secure *pool;
+  kr_keyring *keyring; /* NULL: keyless */
+  kr_store *vault_store;
+  kr_store *events_store;
+  kr_vault *vault;
+  kr_events *events;
+  kr_registry registry;
+  const kr_clock *clock;
+  char actor[KR_ENGINE_ACTOR_BYTES];
+  pthread_mutex_t mutex; /* guards sets and http */
+  bool has_mutex;
+  kr_engine_set sets[KR_ENGINE_SETS_MAX];
+#ifdef KR_HAS_CONNECTOR
+  kr_http *http;
+#endif
+};
+
+/* kr_engine is freed through kr_engine_close. */
+KR_DEFINE_FREEP(kr_engine_closep, kr_engine, kr_engine_close)
+
+/** KR_UNTRUSTED with a hint unless the engine was opened with its key. */
+kr_status kr_engine_need_key(const kr_engine *engine, kr_error *reterr) KR_MUST_USE;
+
+/** Find an organization in a short transaction of its own. */
+kr_status kr_engine_org(kr_engine *engine, kr_str name, kr_org *ret_org,
+                        kr_error *reterr) KR_MUST_USE;
+
+#endif

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ingest.c - journey (b), from a finished run to the event log: fields with
+ * their spans are redacted by position, everything else by value, a second scan
+ * checks the result (redact/record.h), and only then the record is appended.
+ * This is the one place where events are written; every reader sees what it wrote.
+ * The shape of an event is described in docs/formats/event.md.
+ */
+#include "engine/ingest.h"
+
+#include "engine/run.h"
+
+#include <stdio.h>
+
+int64_t kr_run_elapsed_ms(const kr_run *run) {
+  return (int64_t)((kr_clock_monotonic_us(kr_clock_system()) - run->started_us) / 1000);
+}
+
+static const char *kr_ingest_status(const kr_run *run) {
+  switch (run->outcome) {
+  case KR_OUTCOME_COMPLETED:
+    return kr_event_status_name(KR_EVENT_COMPLETED);
+  case KR_OUTCOME_SKIPPED:
+    return kr_event_status_name(KR_EVENT_SKIPPED);
+  default:
+    return kr_event_status_name(KR_EVENT_FAILED);
+  }
+}
+
+/* {"code", "step", "message"[, "field"]}: ours but for parts of the message. */
+static void kr_ingest_error(kr_record *record, const kr_error *error, const char *step) {
+  char code[16];
+  (void)snprintf(code, sizeof code, "E%u", error->code);
+  kr_record_begin_object(record);
+  kr_record_key(record, "code");
+  kr_record_typed(record, error->code == 0 ? kr_status_name(error->status) : code);
+  kr_record_key(record, "step");
+  kr_record_typed(record, step);
+  kr_record_key(record, "field");
+  if (error->source[0] == '\0')
+    kr_record_null(record);
+  else
+    kr_record_text(record, "error.field", kr_str_cstr(error->source), NULL);
+  kr_record_key(record, "message");
+  kr_record_text(record, "error.message", kr_str_cstr(error->message), NULL);
+  kr_record_end_object(record);
+}
+
+/* Names of the fields of one exchange in the receipt. */
+typedef struct kr_ingest_fields {
+  const char *url;
+  const char *request_headers;
+  const char *request_body;
+  const char *reason;
+  const char *response_headers;
+  const char *response_body;
+  const char *error;
+} kr_ingest_fields;
+
+static const kr_ingest_fields kr_ingest_lookup_fields = {
+    "lookup.request.url",     "lookup.request.headers",  "lookup.request.body",
+    "lookup.response.reason", "lookup.response.headers", "lookup.response.body",
+    "lookup.response.error"};
+static const kr_ingest_fields kr_ingest_perform_fields = {
+    "perform.request.url",     "perform.request.headers",  "perform.request.body",
+    "perform.response.reason", "perform.response.headers", "perform.response.body",
+    "perform.response.error"};
+
+static void kr_ingest_request(kr_record *record, const kr_request *request,
+                              const kr_ingest_fields *fields, bool is_json) {
+  bool is_truncated = false;
+  char method[16];
+  (void)snprintf(method, sizeof method, "%.*s", KR_FMT(request->method));
+  kr_record_begin_object(record);
+  kr_record_key(record, "method");
+  kr_record_typed(record, method);
+  kr_record_key(record, "url");
+  kr_record_spans(record, fields->url, kr_buf_str(&request->url.buf), request->url.spans,
+                  request->url.n_spans);
+  kr_record_key(record, "headers");
+  kr_record_begin_array(record);
+  for (size_t i = 0; i < request->n_headers; i++) {
+    const kr_request_header *header = &request->headers[i];
+    kr_record_begin_array(record);
+    kr_record_text(record, fields->request_headers, header->name, NULL);
+    kr_record_spans(record, fields->request_headers, kr_buf_str(&header->value.buf),
+                    header->value.spans, header->value.n_spans);
+    kr_record_end_array(record);
+  }
+  kr_record_end_array(record);
+  kr_record_key(record, "body");
+  if (!request->has_body)
+    kr_record_null(record);
+  else if (is_json)
+    kr_record_json_spans(record, fields->request_body, kr_buf_str(&request->body.buf),
+                         request->body.spans, request->body.n_spans, &is_truncated);
+  else
+    kr_record_spans(record, fields->request_body, kr_buf_str(&request->body.buf),
+                    request->body.spans, request->body.n_spans);
+  kr_record_end_object(record);
+}
+
+static void kr_ingest_response(kr_record *record, const kr_response *response,
+                               const kr_ingest_fields *fields) {
+  bool is_truncated = false;
+  kr_record_begin_object(record);
+  kr_record_key(record, "status");
+  kr_record_int(record, response->status);
+  kr_record_key(record, "reason");
+  kr_record_text(record, fields->reason, response->reason, NULL);
+  kr_record_key(record, "headers");
+  kr_record_begin_array(record);
+  for (size_t i = 0; i < response->n_headers; i++) {
+    /* The length of a body that held a secret would tell the secret's length. */
+    if (kr_str_equal_nocase(response->headers[i].name, KR_STR("Content-Length")))
+      continue;
+    kr_record_begin_array(record);
+    kr_record_text(record, fields->response_headers, response->headers[i].name, NULL);
+    kr_record_text(record, fields->response_headers, response->headers[i].value, NULL);
+    kr_record_end_array(record);
+  }
+  kr_record_end_array(record);
+  kr_record_key(record, "body");
+  kr_record_body(record, fields->response_body, response->body,
+                 response->is_json && !response->is_truncated, &is_truncated);
+  kr_record_key(record, "truncated");
+  kr_record_bool(record, is_truncated || response->is_truncated);
+  kr_record_end_object(record);
+}
+
+/* {"attempts": [...]}; empty when nothing was sent; null when there is no such step. */
+static void kr_ingest_exchange(kr_record *record, const kr_run *run,
+                               const kr_run_exchange *exchange, const kr_ingest_fields *fields,
+                               bool is_json) {
+  bool is_shown = exchange->is_sent || (run->is_dry && exchange->request != NULL &&
+                                        run->outcome == KR_OUTCOME_COMPLETED);
+  kr_record_begin_object(record);
+  kr_record_key(record, "attempts");
+  kr_record_begin_array(record);
+  if (is_shown) {
+    kr_record_begin_object(record);
+    kr_record_key(record, "started_ms");
+    kr_record_int(record, (int64_t)((exchange->started_us - run->started_us) / 1000));
+    kr_record_key(record, "duration_ms");
+    kr_record_int(record, exchange->response == NULL ? 0 : exchange->response->duration_ms);
+    kr_record_key(record, "request");
+    kr_ingest_request(record, exchange->request, fields, is_json);
+    kr_record_key(record, "response");
+    if (exchange->is_answered)
+      kr_ingest_response(record, exchange->response, fields);
+    else
+      kr_record_null(record);
+    kr_record_key(record, "error");
+    if (exchange->response != NULL && exchange->response->error.status != KR_OK)
+      kr_record_text(record, fields->error, kr_str_cstr(exchange->response->error.message), NULL);
+    else
+      kr_record_null(record);
+    kr_record_end_object(record);
+  }
+  kr_record_end_array(record);
+  kr_record_end_object(record);
+}
+
+static void kr_ingest_head(kr_record *record, const kr_run *run) {
+  char started[KR_TIME_TEXT_BYTES];
+  kr_time_format(run->started_ms, started);
+  if (run->is_dry) {
+    kr_record_key(record, "dry_run");
+    kr_record_bool(record, true);
+  } else {
+    kr_record_key(record, "id");
+    kr_record_typed(record, run->id);
+  }
+  kr_record_key(record, "organization");
+  kr_record_typed(record, run->org.name);
+  kr_record_key(record, "connector");
+  kr_record_text(record, "connector", run->connector->name, NULL);
+  kr_record_key(record, "started");
+  kr_record_typed(record, started);
+  kr_record_key(record, "duration_ms");
+  kr_record_int(record, kr_run_elapsed_ms(run));
+  kr_record_key(record, "status");
+  kr_record_typed(record, kr_ingest_status(run));
+  kr_record_key(record, "error");
+  if (run->outcome == KR_OUTCOME_FAILED)
+    kr_ingest_error(record, &run->error, run->error_step);
+  else
+    kr_record_null(record);
+}
+
+static void kr_ingest_fields_of(kr_record *record, const kr_run *run) {
+  bool is_truncated = false;
+  kr_record_key(record, "payload");
+  if (run->payload == NULL)
+    kr_record_null(record);
+  else
+    kr_record_json(record, "payload", run->payload, &is_truncated);
+  kr_record_key(record, "lookup");
+  kr_ingest_exchange(record, run, &run->lookup_exchange, &kr_ingest_lookup_fields, false);
+  kr_record_key(record, "processed");
+  if (run->processed.buf.len == 0) {
+    kr_record_begin_object(record);
+    kr_record_end_object(record);
+  } else {
+    kr_record_json_spans(record, "processed", kr_buf_str(&run->processed.buf), run->processed.spans,
+                         run->processed.n_spans, &is_truncated);
+  }
+  kr_record_key(record, "perform");
+  kr_ingest_exchange(record, run, &run->perform_exchange, &kr_ingest_perform_fields,
+                     run->plan != NULL && run->plan->is_body_json);
+}
+
+static kr_status kr_ingest_record(kr_run *run, kr_redact_set *set, kr_error *reterr) {
+  KR_CLEANUP(kr_record_freep) kr_record *record = NULL;
+  KR_TRY(kr_record_new(set, &record, reterr));
+  kr_str names[KR_SECRETS_MAX];
+  uint32_t n_names = run->plan == NULL ? 0 : run->plan->names.count;
+  for (uint32_t i = 0; i < n_names; i++)
+    names[i] = kr_secret_name(&run->plan->names, i);
+  kr_record_span_names(record, names, run->pinned.versions, n_names);
+  kr_record_begin_object(record);
+  kr_ingest_head(record, run);
+  kr_ingest_fields_of(record, run);
+  kr_record_key(record, "receipt");
+  kr_record_receipt(record, run->generation);
+  kr_record_end_object(record);
+  return kr_record_finish(record, &run->record, reterr);
+}
+
+/* The set of this event: the organization's values, and what the run made of them. */
+static kr_status kr_ingest_set(kr_run *run, kr_redact_set **ret_set, kr_error *reterr) {
+  if (run->is_dry) {
+    KR_CLEANUP(kr_redact_builder_freep) kr_redact_builder *builder = NULL;
+    KR_TRY(kr_redact_builder_new(&builder, reterr));
+    return kr_redact_builder_build(builder, ret_set, reterr);
+  }
+  if (run->set == NULL)
+    KR_TRY(kr_values_set(run->engine, &run->org, &run->set, &run->generation, reterr));
+  return kr_derived_values_set(&run->derived, run->set, ret_set, reterr);
+}
+
+static kr_event_status kr_ingest_event_status(const kr_run *run) {
+  if (run->outcome == KR_OUTCOME_COMPLETED)
+    return KR_EVENT_COMPLETED;
+  return run->outcome == KR_OUTCOME_SKIPPED ? KR_EVENT_SKIPPED : KR_EVENT_FAILED;
+}
+
+/* The event as readers get it: the stored record with its sequence in front. */
+static kr_status kr_ingest_text(kr_run *run, uint64_t sequence, kr_error *reterr) {
+  kr_str json = kr_redacted_text(run->record);
+  kr_status status = KR_OK;
+  if (sequence == 0) {
+    status = kr_buf_append(&run->event, json);
+  } else {
+    status = kr_buf_printf(&run->event, "{\"sequence\":%llu,", (unsigned long long)sequence);
+    if (status == KR_OK)
+      status = kr_buf_append(&run->event, kr_str_skip(json, 1));
+  }
+  return kr_buf_explain(&run->event, status, "the event", reterr);
+}
+
+static kr_status kr_ingest_store(kr_run *run, kr_error *reterr) {
+  KR_CLEANUP(kr_redact_set_freep) kr_redact_set *set = NULL;
+  KR_TRY(kr_ingest_set(run, &set, reterr));
+  KR_TRY(kr_ingest_record(run, set, reterr));
+  if (run->is_dry)
+    return kr_ingest_text(run, 0, reterr);
+  kr_event_head head = {
+      .org_id = run->org.id, .started_ms = run->started_ms, .status = kr_ingest_event_status(run)};
+  memcpy(head.id, run->id, sizeof head.id);
+  KR_TRY(kr_events_append(run->engine->events, &head, run->record, reterr));
+  return kr_ingest_text(run, head.sequence, reterr);
+}
+
+void kr_ingest_run(kr_run *run) {
+  run->store_status = kr_ingest_store(run, &run->store_error);
+  bool is_sent = run->lookup_exchange.is_sent || run->perform_exchange.is_sent;
+  if (run->store_status == KR_OK || !is_sent)
+    return;
+  char cause[KR_ERROR_MESSAGE_BYTES];
+  (void)snprintf(cause, sizeof cause, "%s", run->store_error.message);
+  (void)kr_fail(&run->store_error, run->store_status, "sent, not logged: %s", cause);
+  kr_error_hint(&run->store_error,
+                "mend the event log; the next start records this run as interrupted");
+}
+
+kr_status kr_ingest_interrupted(void *ctx, const kr_intent *intent, kr_redacted **ret_record) {
+  (void)ctx;
+  KR_CLEANUP(kr_redact_builder_freep) kr_redact_builder *builder = NULL;
+  KR_CLEANUP(kr_redact_set_freep) kr_redact_set *set = NULL;
+  KR_CLEANUP(kr_record_freep) kr_record *record = NULL;
+  /* The intent holds names and versions, and a connector name that was redacted then. */
+  KR_TRY(kr_redact_builder_new(&builder, NULL));
+  KR_TRY(kr_redact_builder_build(builder, &set, NULL));
+  KR_TRY(kr_record_new(set, &record, NULL));
+  char started[KR_TIME_TEXT_BYTES];
+  kr_time_format(intent->started_ms, started);
+  kr_record_begin_object(record);
+  kr_record_key(record, "id");
+  kr_record_typed(record, intent->id);
+  kr_record_key(record, "connector");
+  kr_record_text(record, "connector", intent->connector, NULL);
+  kr_record_key(record, "started");
+  kr_record_typed(record, started);
+  kr_record_key(record, "status");
+  kr_record_typed(record, kr_event_status_name(KR_EVENT_INTERRUPTED));
+  kr_record_key(record, "error");
+  const kr_error error = {.status = KR_INTERNAL,
+                          .message =
+                              "the process ended during the run; what was sent is not known"};
+  kr_ingest_error(record, &error, "run");
+  kr_record_key(record, "receipt");
+  kr_record_receipt(record, intent->redact_generation);
+  kr_record_end_object(record);
+  return kr_record_finish(record, ret_record, NULL);
+}

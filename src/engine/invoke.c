@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * invoke.c - journey (a), from template to request: the steps of a run in their
+ * order, in the table at the end of this file. A step either finishes, fails
+ * (the run is then a failed event), or waits for the network and is followed by
+ * the next one when its exchange is done. Nothing here blocks.
+ */
+#include "engine/run.h"
+
+#include <stdio.h>
+
+kr_render_input kr_run_input(const kr_run *run) {
+  return (kr_render_input){.payload = run->payload,
+                           .lookup = run->lookup,
+                           .processed = run->processed_tree,
+                           .is_lookup_unknown =
+                               run->is_dry && run->connector->has_lookup && !run->has_lookup_answer,
+                           .secrets = run->is_dry ? NULL : &run->secrets,
+                           .derived = run->is_dry ? NULL : &run->derived_sink,
+                           .clock = run->engine == NULL ? NULL : run->engine->clock};
+}
+
+/* ---- 1. compile: every field, before anything is decided or opened ---- */
+
+static kr_status kr_invoke_compile(kr_run *run, kr_error *reterr) {
+  KR_TRY(kr_plan_new(run->connector, &run->plan, reterr));
+  if (run->plan->n_errors == 0)
+    return KR_OK;
+  for (size_t i = 0; i < run->plan->n_findings; i++) {
+    const kr_diagnostic *diagnostic = &run->plan->findings[i].diagnostic;
+    if (!diagnostic->is_error)
+      continue;
+    if (reterr != NULL)
+      *reterr = diagnostic->error;
+    return diagnostic->error.status;
+  }
+  return kr_fail(reterr, KR_SYNTAX, "the connector has %zu errors", run->plan->n_errors);
+}
+
+/* ---- 2. names: a missing secret ends the run before any network I/O ---- */
+
+static kr_status kr_invoke_names(kr_run *run, kr_error *reterr) {
+  if (run->engine == NULL)
+    return KR_OK;
+  return kr_values_check(run->engine, &run->org, &run->plan->names, reterr);
+}
+
+/* ---- 3. trigger ---- */
+
+static kr_status kr_invoke_trigger(kr_run *run, kr_error *reterr) {
+  run->trigger_result = true;
+  if (run->plan->trigger.program == NULL)
+    return KR_OK;
+  kr_render_input input = kr_run_input(run);
+  /* A trigger decides on the payload alone: no secret is open yet. */
+  input.secrets = NULL;
+  input.derived = NULL;
+  KR_TRY(
+      kr_vm_condition(run->vm, run->plan->trigger.program, &input, &run->trigger_result, reterr));
+  if (!run->trigger_result)
+    run->outcome = KR_OUTCOME_SKIPPED;
+  return KR_OK;
+}
+
+/* ---- 4. secrets: pin one version of each, and say so durably first ---- */
+
+static kr_status kr_invoke_intent(kr_run *run, kr_error *reterr) {
+  kr_intent_secret secrets[KR_SECRETS_MAX];
+  for (uint32_t i = 0; i < run->pinned.count; i++)
+    secrets[i] = (kr_intent_secret){.name = kr_secret_name(&run->plan->names, i),
+                                    .version = run->pinned.versions[i]};
+  KR_CLEANUP(kr_buf_done)
+  kr_buf connector = KR_BUF_INIT(KR_CONNECTOR_NAME_BYTES * 16u, kr_sensitive_memory());
+  if (kr_redact_bytes(run->set, run->connector->name, NULL, &connector, NULL) != KR_OK)
+    return kr_fail(reterr, KR_INTERNAL, "the name of the connector cannot be redacted");
+  kr_intent intent = {.org_id = run->org.id,
+                      .started_ms = run->started_ms,
+                      .connector = kr_buf_str(&connector),
+                      .secrets = secrets,
+                      .n_secrets = run->pinned.count,
+                      .redact_generation = run->generation};
+  memcpy(intent.id, run->id, sizeof intent.id);
+  return kr_events_intent(run->engine->events, &intent, reterr);
+}
+
+static kr_status kr_invoke_secrets(kr_run *run, kr_error *reterr) {
+  if (run->is_dry)
+    return KR_OK;
+  const kr_secret_names *names = &run->plan->names;
+  KR_TRY(kr_values_set(run->engine, &run->org, &run->set, &run->generation, reterr));
+  KR_TRY(kr_values_pin(run->engine, &run->org, names, &run->pinned, reterr));
+  for (uint32_t i = 0; i < run->pinned.count; i++)
+    run->views[i] = run->pinned.values[i];
+  run->secrets = (kr_secret_source){.values = run->views, .names = names};
+  run->derived = (kr_derived_values){.names = names, .pinned = &run->pinned, .builder = NULL};
+  run->derived_sink = (kr_derived_sink){.add = kr_derived_values_add, .ctx = &run->derived};
+  return kr_invoke_intent(run, reterr);
+}
+
+/* ---- 5. and 7. rendering a request, and sending it ---- */
+
+static kr_status kr_invoke_headers(kr_run *run, const kr_plan_item *items, size_t n_items,
+                                   kr_request *request, kr_error *reterr) {
+  const kr_render_input input = kr_run_input(run);
+  for (size_t i = 0; i < n_items; i++) {
+    kr_rendered *value = NULL;
+    KR_TRY(kr_request_next_header(request, items[i].name, &value, reterr));
+    KR_TRY(kr_vm_render(run->vm, items[i].program, &input, value, reterr));
+  }
+  return KR_OK;
+}
+
+static kr_status kr_invoke_query(kr_run *run, const kr_plan_item *items, size_t n_items,
+                                 kr_request *request, kr_error *reterr) {
+  const kr_render_input input = kr_run_input(run);
+  kr_rendered value;
+  kr_rendered_init(&value);
+  kr_status status = KR_OK;
+  for (size_t i = 0; i < n_items && status == KR_OK; i++) {
+    status = kr_vm_render(run->vm, items[i].program, &input, &value, reterr);
+    if (status == KR_OK)
+      status = kr_request_add_query(request, items[i].name, &value, reterr);
+  }
+  kr_rendered_done(&value);
+  return status;
+}
+
+static kr_status kr_invoke_send(kr_run *run, kr_run_exchange *exchange, kr_error *reterr) {
+  exchange->started_us = kr_clock_monotonic_us(kr_clock_system());
+  if (run->is_dry)
+    return KR_OK;
+  kr_engine *engine = run->engine;
+  (void)pthread_mutex_lock(&engine->mutex);
+  kr_status status = engine->http == NULL ? kr_http_new(&engine->http, reterr) : KR_OK;
+  (void)pthread_mutex_unlock(&engine->mutex);
+  KR_TRY(status);
+  const kr_http_options options = {.allow_private = run->allow_private,
+                                   .timeout_ms = run->connector->timeout_ms};
+  KR_TRY(kr_http_start(engine->http, exchange->request, &options, &exchange->exchange, reterr));
+  exchange->is_sent = true;
+  run->is_waiting = true;
+  return KR_OK;
+}
+
+static kr_status kr_invoke_lookup(kr_run *run, kr_error *reterr) {
+  const kr_plan *plan = run->plan;
+  if (!run->connector->has_lookup)
+    return KR_OK;
+  kr_run_exchange *exchange = &run->lookup_exchange;
+  KR_TRY(kr_request_new(&exchange->request, reterr));
+  kr_request *request = exchange->request;
+  const kr_render_input input = kr_run_input(run);
+  request->method = KR_STR("GET");
+  request->origin = kr_program_origin(plan->lookup_url.program);
+  KR_TRY(kr_vm_render(run->vm, plan->lookup_url.program, &input, &request->url, reterr));
+  KR_TRY(kr_invoke_query(run, plan->lookup_query, run->connector->n_lookup_query, request, reterr));
+  KR_TRY(kr_invoke_headers(run, plan->lookup_headers, run->connector->n_lookup_headers, request,
+                           reterr));
+  return kr_invoke_send(run, exchange, reterr);
+}
+
+/* The answer of an exchange that was sent; a status of 300 or more fails the step. */
+static kr_status kr_invoke_answer(kr_run_exchange *exchange, const char *who, kr_error *reterr) {
+  exchange->response = kr_exchange_response(exchange->exchange);
+  exchange->is_answered = exchange->response->status != 0;
+  if (exchange->response->error.status != KR_OK) {
+    if (reterr != NULL)
+      *reterr = exchange->response->error;
+    return exchange->response->error.status;
+  }
+  int status = exchange->response->status;
+  if (status < 300)
+    return KR_OK;
+  (void)kr_fail(reterr, KR_TRANSPORT, "the %s answered with status %d", who, status);
+  if (status < 400)
+    kr_error_hint(reterr, "redirects are not followed; use the final URL");
+  return KR_TRANSPORT;
+}
+
+/* ---- 6. the lookup's answer becomes $lookup ---- */
+
+static kr_status kr_invoke_lookup_answer(kr_run *run, kr_error *reterr) {
+  kr_run_exchange *exchange = &run->lookup_exchange;
+  if (!exchange->is_sent)
+    return KR_OK;
+  KR_TRY(kr_invoke_answer(exchange, "lookup", reterr));
+  if (exchange->response->is_truncated)
+    return kr_fail(reterr, KR_LIMIT, "the lookup's answer is over its limit of %u bytes",
+                   KR_HTTP_RESPONSE_BYTES);
+  kr_error parse = {0};
+  kr_status status =
+      kr_json_parse(exchange->response->body, NULL, &run->arena, &run->lookup, &parse);
+  run->has_lookup_answer = status == KR_OK;
+  if (status == KR_OK)
+    return KR_OK;
+  (void)kr_fail(reterr, status, "the lookup's answer is not valid JSON at byte %zu: %s",
+                parse.span_offset, parse.message);
+  return status;
+}
+
+/* ---- 7. process fields, in order: each is there for the next ---- */
+
+static kr_status kr_processed_append(kr_run *run, const kr_plan_item *item, size_t index,
+                                     const kr_rendered *value, kr_error *reterr) {
+  kr_rendered *all = &run->processed;
+  KR_CLEANUP(kr_buf_done) kr_buf key = KR_BUF_INIT(KR_CONNECTOR_MAX_BYTES, NULL);
+  kr_status status = kr_json_escape(item->name, &key);
+  /* Reopen the object: everything but its closing brace, then this member. */
+  if (status == KR_OK && all->buf.len > 0)
+    all->buf.len--;
+  if (status == KR_OK)
+    status = kr_buf_append(&all->buf, index == 0 ? KR_STR("{\"") : KR_STR(",\""));
+  if (status == KR_OK)
+    status = kr_buf_append(&all->buf, kr_buf_str(&key));
+  if (status == KR_OK)
+    status = kr_buf_append(&all->buf, KR_STR("\":"));
+  if (status == KR_OK)
+    status = kr_rendered_append(all, value);
+  if (status == KR_OK)
+    status = kr_buf_byte(&all->buf, '}');
+  return kr_buf_explain(&all->buf, status, "the processed fields", reterr);
+}
+
+static kr_status kr_invoke_fields(kr_run *run, kr_error *reterr) {
+  kr_rendered value;
+  kr_rendered_init(&value);
+  kr_status status = KR_OK;
+  for (size_t i = 0; i < run->connector->n_fields && status == KR_OK; i++) {
+    const kr_render_input input = kr_run_input(run);
+    status = kr_vm_render(run->vm, run->plan->fields[i].program, &input, &value, reterr);
+    if (status == KR_OK)
+      status = kr_processed_append(run, &run->plan->fields[i], i, &value, reterr);
+    kr_str copy = {0};
+    if (status == KR_OK &&
+        kr_arena_copy(&run->arena, kr_buf_str(&run->processed.buf), &copy) != KR_OK)
+      status = kr_fail(reterr, KR_LIMIT, "the processed fields are over their limit of %u bytes",
+                       KR_RUN_ARENA_BYTES);
+    if (status == KR_OK)
+      status = kr_json_parse(copy, NULL, &run->arena, &run->processed_tree, reterr);
+  }
+  kr_rendered_done(&value);
+  return status;
+}
+
+/* ---- 8. perform ---- */
+
+static kr_status kr_invoke_perform(kr_run *run, kr_error *reterr) {
+  const kr_plan *plan = run->plan;
+  kr_run_exchange *exchange = &run->perform_exchange;
+  KR_TRY(kr_request_new(&exchange->request, reterr));
+  kr_request *request = exchange->request;
+  const kr_render_input input = kr_run_input(run);
+  request->method = run->connector->method;
+  request->origin = kr_program_origin(plan->url.program);
+  KR_TRY(kr_vm_render(run->vm, plan->url.program, &input, &request->url, reterr));
+  KR_TRY(kr_invoke_headers(run, plan->headers, run->connector->n_headers, request, reterr));
+  if (plan->body.program != NULL) {
+    KR_TRY(kr_vm_render(run->vm, plan->body.program, &input, &request->body, reterr));
+    request->has_body = true;
+    KR_TRY(kr_request_default_header(request, KR_STR("Content-Type"), KR_STR("application/json"),
+                                     reterr));
+  }
+  KR_TRY(
+      kr_request_default_header(request, KR_STR("Idempotency-Key"), kr_str_cstr(run->id), reterr));
+  return kr_invoke_send(run, exchange, reterr);
+}
+
+static kr_status kr_invoke_perform_answer(kr_run *run, kr_error *reterr) {
+  if (!run->perform_exchange.is_sent)
+    return KR_OK;
+  return kr_invoke_answer(&run->perform_exchange, "target", reterr);
+}
+
+/* ---- the steps, in order ---- */
+
+typedef struct kr_invoke_step_row {
+  const char *name; /* error.step of the event */
+  kr_status (*run)(kr_run *run, kr_error *reterr);
+} kr_invoke_step_row;
+
+static const kr_invoke_step_row kr_invoke_steps[] = {
+    {"compile", kr_invoke_compile},        {"secrets", kr_invoke_names},
+    {"trigger", kr_invoke_trigger},        {"secrets", kr_invoke_secrets},
+    {"lookup", kr_invoke_lookup},          {"lookup", kr_invoke_lookup_answer},
+    {"process", kr_invoke_fields},         {"perform", kr_invoke_perform},
+    {"perform", kr_invoke_perform_answer},
+};
+#define KR_INVOKE_STEPS (sizeof kr_invoke_steps / sizeof kr_invoke_steps[0])
+
+/* Is the exchange that the last step began still under way? */
+static bool kr_invoke_is_waiting(kr_run *run) {
+  const kr_run_exchange *exchanges[] = {&run->lookup_exchange, &run->perform_exchange};
+  if (!run->is_waiting)
+    return false;
+  for (size_t i = 0; i < 2; i++)
+    if (exchanges[i]->exchange != NULL && !kr_exchange_is_done(exchanges[i]->exchange))
+      return true;
+  run->is_waiting = false;
+  return false;
+}
+
+kr_run_state kr_invoke_step(kr_run *run) {
+  while (!run->is_done) {
+    if (kr_invoke_is_waiting(run))
+      return KR_RUN_NEED_HTTP;
+    bool is_over = run->outcome != KR_OUTCOME_COMPLETED || run->next_step == KR_INVOKE_STEPS;
+    if (is_over) {
+      kr_ingest_run(run);
+      run->is_done = true;
+      break;
+    }
+    const kr_invoke_step_row *step = &kr_invoke_steps[run->next_step++];
+    if (step->run(run, &run->error) == KR_OK)
+      continue;
+    run->outcome = KR_OUTCOME_FAILED;
+    run->error_step = step->name;
+  }
+  return KR_RUN_DONE;
+}

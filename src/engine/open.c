@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* open.c - opening and closing a home; the order is the order of trust: settings, key, stores. */
+#include "engine/engine.h"
+#include "engine/home.h"
+#include "engine/ingest.h"
+#include "store/lmdb/store_lmdb.h"
+
+#include <stdio.h>
+
+/* An intent this old whose process is gone will not get its event any more. */
+#define KR_ENGINE_RECONCILE_AGE_MS 0
+
+static kr_status kr_engine_key_path(const kr_home_options *options,
+                                    const kr_home_settings *settings, kr_path *out,
+                                    kr_error *reterr) {
+  if (options->key_file != NULL)
+    return kr_path_absolute(out, options->key_file, reterr);
+  if (!settings->is_key_default) {
+    *out = settings->key_file;
+    return KR_OK;
+  }
+  if (options->key_dir == NULL)
+    return kr_fail_hint(reterr, KR_UNTRUSTED, "it is not known where the key of this home is",
+                        "name it with --key FILE or KROSYN_KEY_FILE");
+  char name[KR_UUID_TEXT_BYTES + 4];
+  (void)snprintf(name, sizeof name, "%s.key", settings->uuid_text);
+  kr_path directory;
+  KR_TRY(kr_path_absolute(&directory, options->key_dir, reterr));
+  return kr_path_join(out, directory.text, name, reterr);
+}
+
+static kr_status kr_engine_open_key(kr_engine *engine, const kr_home_options *options,
+                                    const kr_home_settings *settings, kr_error *reterr) {
+  if (options->without_key)
+    return KR_OK;
+  kr_path path;
+  kr_path home;
+  KR_TRY(kr_engine_key_path(options, settings, &path, reterr));
+  KR_TRY(kr_path_absolute(&home, options->home, reterr));
+  if (kr_path_is_below(path.text, home.text))
+    return kr_fail_hint(reterr, KR_UNTRUSTED, "the key file lies inside the home",
+                        "move it elsewhere and name it with --key FILE");
+  return kr_keyring_load(kr_str_cstr(path.text), engine->pool, &engine->keyring, reterr);
+}
+
+static kr_status kr_engine_open_stores(kr_engine *engine, const char *home,
+                                       const kr_home_settings *settings, kr_error *reterr) {
+  const kr_store_lmdb_options plain = {0};
+  kr_path path;
+  KR_TRY(kr_path_join(&path, home, "vault", reterr));
+  KR_TRY(kr_store_lmdb_open(kr_str_cstr(path.text), &plain, &engine->vault_store, reterr));
+  KR_TRY(kr_vault_open(engine->vault_store, engine->keyring, engine->pool, &engine->vault, reterr));
+  uint8_t uuid[KR_VAULT_UUID_BYTES];
+  kr_vault_uuid(engine->vault, uuid);
+  if (memcmp(uuid, settings->uuid, sizeof uuid) != 0)
+    return kr_fail_hint(reterr, KR_CORRUPT, "settings.json belongs to another vault",
+                        "restore the whole home from one backup");
+  engine->registry.record_key = kr_vault_record_key(engine->vault);
+  KR_TRY(kr_path_join(&path, home, "events", reterr));
+  KR_TRY(kr_store_lmdb_open(kr_str_cstr(path.text), &plain, &engine->events_store, reterr));
+  return kr_events_open(engine->events_store, kr_vault_chain_key(engine->vault), uuid,
+                        &engine->events, reterr);
+}
+
+static kr_status kr_engine_reconcile(kr_engine *engine, kr_error *reterr) {
+  size_t n_settled = 0;
+  return kr_events_reconcile(engine->events, kr_clock_wall_ms(engine->clock),
+                             KR_ENGINE_RECONCILE_AGE_MS, kr_ingest_interrupted, engine, &n_settled,
+                             reterr);
+}
+
+kr_status kr_engine_open(const kr_home_options *options, kr_engine **ret_engine, kr_error *reterr) {
+  kr_home_settings settings;
+  KR_TRY(kr_home_settings_load(options->home, &settings, reterr));
+  KR_CLEANUP(kr_engine_closep) kr_engine *engine = kr_heap_memory()->alloc(sizeof *engine);
+  if (engine == NULL)
+    return kr_fail_nomem(reterr);
+  memset(engine, 0, sizeof *engine);
+  engine->clock = kr_clock_system();
+  (void)snprintf(engine->actor, sizeof engine->actor, "%s",
+                 options->actor == NULL ? "library" : options->actor);
+  if (pthread_mutex_init(&engine->mutex, NULL) != 0)
+    return kr_fail_nomem(reterr);
+  engine->has_mutex = true;
+  KR_TRY(kr_secure_new(KR_SECURE_POOL_BYTES, &engine->pool, reterr));
+  KR_TRY(kr_engine_open_key(engine, options, &settings, reterr));
+  KR_TRY(kr_engine_open_stores(engine, options->home, &settings, reterr));
+  if (engine->keyring != NULL)
+    KR_TRY(kr_engine_reconcile(engine, reterr));
+  *ret_engine = KR_TAKE(engine);
+  return KR_OK;
+}
+
+void kr_engine_close(kr_engine *engine) {
+  if (engine == NULL)
+    return;
+#ifdef KR_HAS_CONNECTOR
+  kr_http_free(engine->http);
+#endif
+  for (size_t i = 0; i < KR_ENGINE_SETS_MAX; i++)
+    kr_redact_set_free(engine->sets[i].set);
+  kr_events_free(engine->events);
+  kr_vault_free(engine->vault);
+  kr_store_closep(&engine->events_store);
+  kr_store_closep(&engine->vault_store);
+  kr_keyring_free(engine->keyring);
+  kr_secure_free(engine->pool);
+  if (engine->has_mutex)
+    (void)pthread_mutex_destroy(&engine->mutex);
+  kr_heap_memory()->release(engine, sizeof *engine);
+}
+
+kr_status kr_engine_need_key(const kr_engine *engine, kr_error *reterr) {
+  if (engine->keyring != NULL)
+    return KR_OK;
+  return kr_fail_hint(reterr, KR_UNTRUSTED, "this needs the key of the home, which is not open",
+                      "open the home with its key file");
+}
+
+kr_status kr_engine_org(kr_engine *engine, kr_str name, kr_org *ret_org, kr_error *reterr) {
+  KR_CLEANUP(kr_store_abortp) kr_store_txn *txn = NULL;
+  KR_TRY(kr_store_begin(engine->vault_store, KR_STORE_READ, &txn, reterr));
+  return kr_vault_org_find(engine->vault, txn, name, ret_org, reterr);
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * secrets.c - organizations and secrets for the public interface: one
+ * transaction holds a change and its audit record, so both or none are stored.
+ */
+#define _POSIX_C_SOURCE 200809L
+#include "engine/engine.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static kr_status kr_engine_audit(kr_engine *engine, kr_store_txn *txn, uint32_t org_id,
+                                 int64_t now_ms, const char *action, kr_str subject,
+                                 const kr_audit_change *changes, size_t n_changes,
+                                 kr_error *reterr) {
+  const kr_audit_entry entry = {.time_ms = now_ms,
+                                .org_id = org_id,
+                                .actor = kr_str_cstr(engine->actor),
+                                .action = kr_str_cstr(action),
+                                .subject = subject,
+                                .changes = changes,
+                                .n_changes = n_changes};
+  return kr_registry_audit_append(&engine->registry, txn, &entry, reterr);
+}
+
+kr_status kr_engine_org_create(kr_engine *engine, kr_str name, kr_error *reterr) {
+  KR_TRY(kr_engine_need_key(engine, reterr));
+  int64_t now_ms = kr_clock_wall_ms(engine->clock);
+  KR_CLEANUP(kr_store_abortp) kr_store_txn *txn = NULL;
+  KR_TRY(kr_store_begin(engine->vault_store, KR_STORE_WRITE, &txn, reterr));
+  kr_org org = {0};
+  KR_TRY(kr_vault_org_create(engine->vault, txn, name, now_ms, &org, reterr));
+  KR_TRY(kr_engine_audit(engine, txn, org.id, now_ms, "org.create", name, NULL, 0, reterr));
+  return kr_store_commit(KR_TAKE(txn), reterr);
+}
+
+typedef struct kr_org_walk {
+  kr_engine *engine;
+  kr_store_txn *txn;
+  kr_org_info_visit visit;
+  void *ctx;
+  kr_error *reterr;
+  size_t n_secrets;
+} kr_org_walk;
+
+static kr_status kr_org_count(void *ctx, const kr_secret_meta *meta) {
+  (void)meta;
+  ((kr_org_walk *)ctx)->n_secrets++;
+  return KR_OK;
+}
+
+static kr_status kr_org_give(void *ctx, const kr_org *org) {
+  kr_org_walk *walk = ctx;
+  walk->n_secrets = 0;
+  KR_TRY(
+      kr_vault_secret_each(walk->engine->vault, walk->txn, org, kr_org_count, walk, walk->reterr));
+  const kr_org_info info = {
+      .name = org->name, .created_ms = org->created_ms, .n_secrets = walk->n_secrets};
+  return walk->visit(walk->ctx, &info);
+}
+
+kr_status kr_engine_org_each(kr_engine *engine, kr_org_info_visit visit, void *ctx,
+                             kr_error *reterr) {
+  KR_CLEANUP(kr_store_abortp) kr_store_txn *txn = NULL;
+  KR_TRY(kr_store_begin(engine->vault_store, KR_STORE_READ, &txn, reterr));
+  kr_org_walk walk = {
+      .engine = engine, .txn = txn, .visit = visit, .ctx = ctx, .reterr = reterr, .n_secrets = 0};
+  return kr_vault_org_each(engine->vault, txn, kr_org_give, &walk, reterr);
+}
+
+/* Reads straight into locked or sensitive memory: no stdio buffer, no stack copy. */
+static kr_status kr_secret_fill(int fd, kr_secret *value, size_t size, size_t *ret_len,
+                                kr_error *reterr) {
+  uint8_t *bytes = kr_secret_writable(value);
+  size_t len = 0;
+  while (len < size) {
+    ssize_t got = read(fd, bytes + len, size - len);
+    if (got < 0 && errno == EINTR)
+      continue;
+    if (got < 0)
+      return kr_fail_errno(reterr, errno, "cannot read the value");
+    if (got == 0)
+      break;
+    len += (size_t)got;
+  }
+  *ret_len = len;
+  return KR_OK;
+}
+
+/* Room for the longest value, its newline, and one byte that tells it is longer. */
+#define KR_SECRET_READ_BYTES (KR_VAULT_VALUE_BYTES + 3u)
+
+kr_status kr_secret_read(kr_engine *engine, int fd, bool strip_newline, kr_secret **ret_value,
+                         kr_secret_read_result *ret_result, kr_error *reterr) {
+  KR_CLEANUP(kr_secret_freep) kr_secret *value = NULL;
+  if (kr_secret_new(engine->pool, KR_SECRET_READ_BYTES, &value) != KR_OK)
+    return kr_fail_nomem(reterr);
+  size_t len = 0;
+  KR_TRY(kr_secret_fill(fd, value, KR_SECRET_READ_BYTES, &len, reterr));
+  const uint8_t *bytes = kr_secret_writable(value);
+  bool is_stripped = strip_newline && len > 0 && bytes[len - 1] == '\n';
+  if (is_stripped)
+    len -= len > 1 && bytes[len - 2] == '\r' ? 2 : 1;
+  if (len > KR_VAULT_VALUE_BYTES)
+    return kr_fail_hint(reterr, KR_LIMIT, "the value is longer than 64 KiB",
+                        "a secret holds at most 65536 bytes; nothing was saved");
+  if (ret_result != NULL)
+    ret_result->stripped_newline = is_stripped;
+  return kr_secret_copy(engine, kr_str_slice(kr_secret_reveal(value), 0, len), ret_value, reterr);
+}
+
+kr_status kr_secret_copy(kr_engine *engine, kr_str bytes, kr_secret **ret_value, kr_error *reterr) {
+  if (bytes.len > KR_VAULT_VALUE_BYTES)
+    return kr_fail_hint(reterr, KR_LIMIT, "the value is longer than 64 KiB",
+                        "a secret holds at most 65536 bytes; nothing was saved");
+  kr_secret *value = NULL;
+  if (kr_secret_new(engine->pool, bytes.len, &value) != KR_OK)
+    return kr_fail_nomem(reterr);
+  if (bytes.len > 0)
+    memcpy(kr_secret_writable(value), bytes.ptr, bytes.len);
+  *ret_value = value;
+  return KR_OK;
+}
+
+static kr_status kr_engine_secret_audit(kr_engine *engine, kr_store_txn *txn, const kr_org *org,
+                                        const kr_secret_meta *old, const kr_secret_meta *new_meta,
+                                        int64_t now_ms, kr_error *reterr) {
+  char old_version[16] = "";
+  char new_version[16] = "";
+  if (old != NULL)
+    (void)snprintf(old_version, sizeof old_version, "%u", old->version);
+  (void)snprintf(new_version, sizeof new_version, "%u", new_meta->version);
+  kr_audit_change changes[2] = {
+      {.field = KR_STR("version"),
+       .old_value = old == NULL ? (kr_str){0} : kr_str_cstr(old_version),
+       .new_value = kr_str_cstr(new_version)},
+      {.field = KR_STR("description"),
+       .old_value = old == NULL ? (kr_str){0} : kr_str_cstr(old->description),
+       .new_value = kr_str_cstr(new_meta->description)}};
+  bool is_described = !kr_str_equal(changes[1].old_value, changes[1].new_value);
+  return kr_engine_audit(engine, txn, org->id, now_ms,
+                         old == NULL ? "secret.create" : "secret.replace",
+                         kr_str_cstr(new_meta->name), changes, is_described ? 2 : 1, reterr);
+}
+
+static bool kr_secret_has_blank_edges(kr_str value) {
+  return value.len > 0 && kr_str_trim(value).len != value.len;
+}
+
+kr_status kr_engine_secret_set(kr_engine *engine, kr_str org_name, kr_str name,
+                               const kr_secret *value, kr_str description,
+                               kr_secret_set_result *ret_result, kr_error *reterr) {
+  KR_TRY(kr_engine_need_key(engine, reterr));
+  KR_TRY(kr_vault_name_check(name, reterr));
+  int64_t now_ms = kr_clock_wall_ms(engine->clock);
+  KR_CLEANUP(kr_store_abortp) kr_store_txn *txn = NULL;
+  KR_TRY(kr_store_begin(engine->vault_store, KR_STORE_WRITE, &txn, reterr));
+  kr_org org = {0};
+  KR_TRY(kr_vault_org_find(engine->vault, txn, org_name, &org, reterr));
+  kr_secret_meta old = {0};
+  kr_status found = kr_vault_secret_meta(engine->vault, txn, &org, name, &old, reterr);
+  if (found != KR_OK && found != KR_NOT_FOUND)
+    return found;
+  kr_secret_meta saved = {0};
+  KR_TRY(kr_vault_secret_set(engine->vault, txn, &org, name, value, description, now_ms, &saved,
+                             reterr));
+  KR_TRY(kr_engine_secret_audit(engine, txn, &org, found == KR_OK ? &old : NULL, &saved, now_ms,
+                                reterr));
+  KR_TRY(kr_store_commit(KR_TAKE(txn), reterr));
+  if (ret_result == NULL)
+    return KR_OK;
+  kr_str bytes = kr_secret_reveal(value);
+  *ret_result = (kr_secret_set_result){.version = saved.version,
+                                       .is_new = found == KR_NOT_FOUND,
+                                       .is_short = bytes.len < KR_REDACT_MIN_SEARCH_BYTES,
+                                       .has_blank_edges = kr_secret_has_blank_edges(bytes)};
+  return KR_OK;
+}
+
+typedef struct kr_secret_walk {
+  kr_secret_info_visit visit;
+  void *ctx;
+} kr_secret_walk;
+
+static kr_status kr_secret_give(void *ctx, const kr_secret_meta *meta) {
+  const kr_secret_walk *walk = ctx;
+  const kr_secret_info info = {.name = meta->name,
+                               .description = meta->description,
+                               .version = meta->version,
+                               .created_ms = meta->created_ms,
+                               .updated_ms = meta->updated_ms};
+  return walk->visit(walk->ctx, &info);
+}
+
+kr_status kr_engine_secret_show(kr_engine *engine, kr_str org_name, kr_str name,
+                                kr_secret_info_visit visit, void *ctx, kr_error *reterr) {
+  KR_TRY(kr_vault_name_check(name, reterr));
+  KR_CLEANUP(kr_store_abortp) kr_store_txn *txn = NULL;
+  KR_TRY(kr_store_begin(engine->vault_store, KR_STORE_READ, &txn, reterr));
+  kr_org org = {0};
+  KR_TRY(kr_vault_org_find(engine->vault, txn, org_name, &org, reterr));
+  kr_secret_meta meta = {0};
+  KR_TRY(kr_vault_secret_meta(engine->vault, txn, &org, name, &meta, reterr));
+  kr_secret_walk walk = {.visit = visit, .ctx = ctx};
+  return kr_secret_give(&walk, &meta);
+}
+
+kr_status kr_engine_secret_each(kr_engine *engine, kr_str org_name, kr_secret_info_visit visit,
+                                void *ctx, kr_error *reterr) {
+  KR_CLEANUP(kr_store_abortp) kr_store_txn *txn = NULL;
+  KR_TRY(kr_store_begin(engine->vault_store, KR_STORE_READ, &txn, reterr));
+  kr_org org = {0};
+  KR_TRY(kr_vault_org_find(engine->vault, txn, org_name, &org, reterr));
+  kr_secret_walk walk = {.visit = visit, .ctx = ctx};
+  return kr_vault_secret_each(engine->vault, txn, &org, kr_secret_give, &walk, reterr);
+}
+
+kr_status kr_engine_secret_delete(kr_engine *engine, kr_str org_name, kr_str name,
+                                  kr_error *reterr) {
+  KR_TRY(kr_engine_need_key(engine, reterr));
+  KR_TRY(kr_vault_name_check(name, reterr));
+  int64_t now_ms = kr_clock_wall_ms(engine->clock);
+  KR_CLEANUP(kr_store_abortp) kr_store_txn *txn = NULL;
+  KR_TRY(kr_store_begin(engine->vault_store, KR_STORE_WRITE, &txn, reterr));
+  kr_org org = {0};
+  KR_TRY(kr_vault_org_find(engine->vault, txn, org_name, &org, reterr));
+  KR_TRY(kr_vault_secret_delete(engine->vault, txn, &org, name, reterr));
+  KR_TRY(kr_engine_audit(engine, txn, org.id, now_ms, "secret.delete", name, NULL, 0, reterr));
+  return kr_store_commit(KR_TAKE(txn), reterr);
+}

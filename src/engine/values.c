@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * values.c - the only file of the engine that opens stored values, for a run or
+ * for a redaction set.
+ */
+#include "engine/values.h"
+
+#include <stdio.h>
+
+/* Opening all values of an organization: one walk, one transaction. */
+typedef struct kr_values_walk {
+  kr_engine *engine;
+  kr_store_txn *txn;
+  const kr_org *org;
+  kr_redact_builder *builder;
+  kr_error *reterr;
+} kr_values_walk;
+
+static kr_status kr_values_add_version(const kr_values_walk *walk, kr_str name, uint32_t version) {
+  KR_CLEANUP(kr_secret_freep) kr_secret *value = NULL;
+  uint32_t opened = 0;
+  kr_status status = kr_vault_secret_open(walk->engine->vault, walk->txn, walk->org, name, version,
+                                          &value, &opened, walk->reterr);
+  if (status == KR_NOT_FOUND)
+    return KR_OK; /* pruned: only kept versions are in the set */
+  KR_TRY(status);
+  return kr_redact_builder_add(walk->builder, name, opened, kr_secret_reveal(value), walk->reterr);
+}
+
+static kr_status kr_values_add_secret(void *ctx, const kr_secret_meta *meta) {
+  const kr_values_walk *walk = ctx;
+  for (uint32_t version = meta->version; version >= meta->oldest && version > 0; version--)
+    KR_TRY(kr_values_add_version(walk, kr_str_cstr(meta->name), version));
+  return KR_OK;
+}
+
+static kr_status kr_values_build(kr_engine *engine, kr_store_txn *txn, const kr_org *org,
+                                 kr_redact_set **ret_set, kr_error *reterr) {
+  KR_CLEANUP(kr_redact_builder_freep) kr_redact_builder *builder = NULL;
+  KR_TRY(kr_redact_builder_new(&builder, reterr));
+  kr_values_walk walk = {
+      .engine = engine, .txn = txn, .org = org, .builder = builder, .reterr = reterr};
+  KR_TRY(kr_vault_secret_each(engine->vault, txn, org, kr_values_add_secret, &walk, reterr));
+  return kr_redact_builder_build(builder, ret_set, reterr);
+}
+
+/* With the engine's mutex held: the cached set of this generation, or NULL. */
+static kr_redact_set *kr_values_cached(kr_engine *engine, uint32_t org_id, uint64_t generation) {
+  for (size_t i = 0; i < KR_ENGINE_SETS_MAX; i++) {
+    kr_engine_set *entry = &engine->sets[i];
+    if (entry->org_id != org_id || entry->generation != generation)
+      continue;
+    entry->last_used_us = kr_clock_monotonic_us(engine->clock);
+    return kr_redact_set_ref(entry->set);
+  }
+  return NULL;
+}
+
+/* With the mutex held: keep a set in place of an older one of its organization, or the idlest. */
+static void kr_values_keep(kr_engine *engine, uint32_t org_id, uint64_t generation,
+                           kr_redact_set *set) {
+  kr_engine_set *chosen = &engine->sets[0];
+  for (size_t i = 0; i < KR_ENGINE_SETS_MAX; i++) {
+    kr_engine_set *entry = &engine->sets[i];
+    if (entry->org_id == org_id) {
+      chosen = entry;
+      break;
+    }
+    if (entry->last_used_us < chosen->last_used_us)
+      chosen = entry;
+  }
+  kr_redact_set_free(chosen->set);
+  *chosen = (kr_engine_set){.org_id = org_id,
+                            .generation = generation,
+                            .last_used_us = kr_clock_monotonic_us(engine->clock),
+                            .set = kr_redact_set_ref(set)};
+}
+
+kr_status kr_values_set(kr_engine *engine, const kr_org *org, kr_redact_set **ret_set,
+                        uint64_t *ret_generation, kr_error *reterr) {
+  KR_TRY(kr_engine_need_key(engine, reterr));
+  KR_CLEANUP(kr_store_abortp) kr_store_txn *txn = NULL;
+  KR_TRY(kr_store_begin(engine->vault_store, KR_STORE_READ, &txn, reterr));
+  uint64_t generation = 0;
+  KR_TRY(kr_vault_generation(engine->vault, txn, org, &generation, reterr));
+  (void)pthread_mutex_lock(&engine->mutex);
+  kr_redact_set *set = kr_values_cached(engine, org->id, generation);
+  (void)pthread_mutex_unlock(&engine->mutex);
+  if (set == NULL) {
+    KR_TRY(kr_values_build(engine, txn, org, &set, reterr));
+    (void)pthread_mutex_lock(&engine->mutex);
+    kr_values_keep(engine, org->id, generation, set);
+    (void)pthread_mutex_unlock(&engine->mutex);
+  }
+  *ret_set = set;
+  *ret_generation = generation;
+  return KR_OK;
+}
+
+static kr_status kr_values_missing(const kr_org *org, kr_str name, const kr_error *cause,
+                                   kr_error *reterr) {
+  (void)kr_fail(reterr, KR_MISSING, "secret %.*s does not exist in organization %s", KR_FMT(name),
+                org->name);
+  kr_error_hint(reterr, "%s%screate it with `krosyn secret set %.*s`", cause->hint,
+                cause->hint[0] == '\0' ? "" : "; or ", KR_FMT(name));
+  return KR_MISSING;
+}
+
+kr_status kr_values_check(kr_engine *engine, const kr_org *org, const kr_secret_names *names,
+                          kr_error *reterr) {
+  KR_CLEANUP(kr_store_abortp) kr_store_txn *txn = NULL;
+  KR_TRY(kr_store_begin(engine->vault_store, KR_STORE_READ, &txn, reterr));
+  for (uint32_t i = 0; i < names->count; i++) {
+    kr_secret_meta meta = {0};
+    kr_error cause = {0};
+    kr_str name = kr_secret_name(names, i);
+    kr_status status = kr_vault_secret_meta(engine->vault, txn, org, name, &meta, &cause);
+    if (status == KR_NOT_FOUND)
+      return kr_values_missing(org, name, &cause, reterr);
+    if (status != KR_OK && reterr != NULL)
+      *reterr = cause;
+    KR_TRY(status);
+  }
+  return KR_OK;
+}
+
+static kr_status kr_values_pin_all(kr_engine *engine, const kr_org *org,
+                                   const kr_secret_names *names, kr_pinned *pinned,
+                                   kr_error *reterr) {
+  KR_CLEANUP(kr_store_abortp) kr_store_txn *txn = NULL;
+  KR_TRY(kr_store_begin(engine->vault_store, KR_STORE_READ, &txn, reterr));
+  for (uint32_t i = 0; i < names->count; i++) {
+    kr_error cause = {0};
+    kr_str name = kr_secret_name(names, i);
+    kr_status status = kr_vault_secret_open(engine->vault, txn, org, name, 0, &pinned->values[i],
+                                            &pinned->versions[i], &cause);
+    if (status == KR_NOT_FOUND)
+      return kr_values_missing(org, name, &cause, reterr);
+    if (status != KR_OK && reterr != NULL)
+      *reterr = cause;
+    KR_TRY(status);
+    pinned->count = i + 1;
+  }
+  return KR_OK;
+}
+
+kr_status kr_values_pin(kr_engine *engine, const kr_org *org, const kr_secret_names *names,
+                        kr_pinned *pinned, kr_error *reterr) {
+  *pinned = (kr_pinned){0};
+  kr_status status = kr_values_pin_all(engine, org, names, pinned, reterr);
+  if (status != KR_OK)
+    kr_pinned_done(pinned);
+  return status;
+}
+
+void kr_pinned_done(kr_pinned *pinned) {
+  for (uint32_t i = 0; i < KR_SECRETS_MAX; i++)
+    kr_secret_free(pinned->values[i]);
+  *pinned = (kr_pinned){0};
+}
+
+kr_status kr_derived_values_add(void *ctx, kr_secret_set secrets, uint8_t function, kr_str bytes) {
+  kr_derived_values *derived = ctx;
+  /* Blank results cannot be searched for; by position they are redacted all the same. */
+  if (secrets == 0 || kr_str_trim(bytes).len == 0)
+    return KR_OK;
+  if (derived->builder == NULL)
+    KR_TRY(kr_redact_builder_new(&derived->builder, NULL));
+  /* A result of several secrets goes under the name of the first. */
+  unsigned index = (unsigned)__builtin_ctzll(secrets);
+  char name[KR_REDACT_NAME_BYTES];
+  int len = snprintf(name, sizeof name, "%.*s|%s", KR_FMT(kr_secret_name(derived->names, index)),
+                     function == KR_DERIVED_EMITTED ? "emitted" : kr_function_name(function));
+  if (len < 0)
+    return KR_INTERNAL;
+  return kr_redact_builder_add(derived->builder, kr_str_cstr(name),
+                               derived->pinned->versions[index], bytes, NULL);
+}
+
+void kr_derived_values_done(kr_derived_values *derived) {
+  kr_redact_builder_free(derived->builder);
+  derived->builder = NULL;
+}
+
+kr_status kr_derived_values_set(kr_derived_values *derived, kr_redact_set *base,
+                                kr_redact_set **ret_set, kr_error *reterr) {
+  if (derived->builder == NULL) {
+    *ret_set = kr_redact_set_ref(base);
+    return KR_OK;
+  }
+  if (kr_redact_builder_add_set(derived->builder, base) != KR_OK)
+    return kr_fail_nomem(reterr);
+  return kr_redact_builder_build(derived->builder, ret_set, reterr);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * values.h - opened values, and the redaction sets made from them.
+ *
+ * A set holds every kept version of every secret of one organization. It is
+ * built when first needed and kept until the organization's generation changes;
+ * what a run derives (base64 of a secret, an HMAC) is added for that run only.
+ */
+#ifndef KR_ENGINE_VALUES_H
+#define KR_ENGINE_VALUES_H
+
+#include "engine/engine.h"
+#include "lang/compile.h"
+#include "vm/render.h"
+
+/** The set of an organization as of now; the caller drops its reference. */
+kr_status kr_values_set(kr_engine *engine, const kr_org *org, kr_redact_set **ret_set,
+                        uint64_t *ret_generation, kr_error *reterr) KR_MUST_USE;
+
+/** The secrets of one run, pinned: the same version from the first byte to the last. */
+typedef struct kr_pinned {
+  kr_secret *values[KR_SECRETS_MAX];
+  uint32_t versions[KR_SECRETS_MAX];
+  uint32_t count;
+} kr_pinned;
+
+/**
+ * Does every name exist? KR_MISSING names the first that does not, and the
+ * nearest that does. Needs no key.
+ */
+kr_status kr_values_check(kr_engine *engine, const kr_org *org, const kr_secret_names *names,
+                          kr_error *reterr) KR_MUST_USE;
+
+/** Open the newest version of each name. On failure nothing stays open. */
+kr_status kr_values_pin(kr_engine *engine, const kr_org *org, const kr_secret_names *names,
+                        kr_pinned *pinned, kr_error *reterr) KR_MUST_USE;
+void kr_pinned_done(kr_pinned *pinned);
+
+/** Collects what a run derives from secrets; feeds kr_derived_sink. */
+typedef struct kr_derived_values {
+  const kr_secret_names *names;
+  const kr_pinned *pinned;
+  kr_redact_builder *builder; /* NULL until the first one */
+} kr_derived_values;
+
+kr_status kr_derived_values_add(void *ctx, kr_secret_set secrets, uint8_t function, kr_str bytes);
+void kr_derived_values_done(kr_derived_values *derived);
+
+/** base plus what was derived; the same set, counted, when nothing was. */
+kr_status kr_derived_values_set(kr_derived_values *derived, kr_redact_set *base,
+                                kr_redact_set **ret_set, kr_error *reterr) KR_MUST_USE;
+
+#endif

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* paths.c - forking, stepping and dropping readings; see paths.h. */
+#include "redact/paths.h"
+
+#include "base/assert.h"
+
+static uint32_t kr_redact_path_depth(const kr_redact_scan *scan, const kr_redact_path *path) {
+  return scan->set->forms->depth[path->node];
+}
+
+/*
+ * More readings than there is room for: nobody's ordinary text, but somebody
+ * may try. What this one might have become is removed rather than let through.
+ */
+static void kr_redact_path_give_up(kr_redact_scan *scan, const kr_redact_path *path) {
+  uint64_t start = kr_redact_path_start(scan, path, kr_redact_path_depth(scan, path), path->resume);
+  if (start < path->resume)
+    kr_redact_scan_cover(scan, start, path->resume, KR_REDACT_NO_VALUE);
+}
+
+static bool kr_redact_path_take(kr_redact_scan *scan, kr_redact_path *path,
+                                const kr_redact_token *token) {
+  uint64_t frontier = 0;
+  if (kr_redact_escapes_is_full(&scan->escapes))
+    frontier = kr_redact_scan_frontier(scan);
+  kr_status status = kr_redact_escapes_add(&scan->escapes, path->escapes, scan->pos, token->len,
+                                           path->count, token->n_bytes, frontier, &path->escapes);
+  if (status != KR_OK) {
+    kr_redact_scan_fail(scan, status);
+    return false;
+  }
+  path->resume = scan->pos + token->len;
+  if (token->form == KR_FORM_PERCENT)
+    path->percent_end = path->resume;
+  else
+    path->json_end = path->resume;
+  for (size_t i = 0; i < token->n_bytes; i++) {
+    path->node = kr_redact_step(scan->set->forms, path->node, token->bytes[i]);
+    path->count++;
+    kr_redact_scan_match(scan, path->node, path, path->resume);
+    path->node = kr_redact_settle(scan->set->forms, path->node);
+  }
+  return true;
+}
+
+/*
+ * The child of a path differs from the child of the path before it just where
+ * their parents do, and from everything that will stand before the children,
+ * up to the end of this escape.
+ */
+void kr_redact_paths_fork(kr_redact_scan *scan, const kr_redact_token *token) {
+  uint64_t joint = scan->pos + token->len; /* of the next child to what then stands before it */
+  for (size_t i = 0; i < scan->n_paths + 1; i++) {
+    kr_redact_path child = {.node = scan->node, .count = scan->pos, .joint = joint};
+    if (i > 0)
+      child = scan->paths[i - 1];
+    joint = child.joint > joint ? child.joint : joint;
+    if (!kr_redact_path_take(scan, &child, token))
+      return;
+    child.joint = joint;
+    if (child.node == 0) {
+      kr_redact_escapes_undo(&scan->escapes);
+      continue;
+    }
+    if (scan->n_waiting == KR_REDACT_WAITING) {
+      kr_redact_path_give_up(scan, &child);
+      continue;
+    }
+    scan->waiting[scan->n_waiting++] = child;
+    joint = 0;
+  }
+}
+
+void kr_redact_paths_step(kr_redact_scan *scan, uint8_t byte) {
+  const kr_redact_automaton *a = scan->set->forms;
+  for (size_t i = 0; i < scan->n_paths; i++) {
+    kr_redact_path *path = &scan->paths[i];
+    path->node = kr_redact_step(a, path->node, byte);
+    path->count++;
+    path->resume = scan->pos + 1;
+    kr_redact_scan_match(scan, path->node, path, path->resume);
+    path->node = kr_redact_settle(a, path->node);
+  }
+}
+
+/* Those that waited for pos go behind all others: they differ from them up to here. */
+static void kr_redact_paths_arrive(kr_redact_scan *scan) {
+  size_t n_kept = 0;
+  for (size_t i = 0; i < scan->n_waiting; i++) {
+    kr_redact_path *path = &scan->waiting[i];
+    if (path->resume != scan->pos)
+      scan->waiting[n_kept++] = *path;
+    else if (scan->n_paths < KR_REDACT_PATHS)
+      scan->paths[scan->n_paths++] = *path;
+    else
+      kr_redact_path_give_up(scan, path);
+  }
+  scan->n_waiting = n_kept;
+}
+
+static uint64_t kr_redact_path_first(const kr_redact_scan *scan, const kr_redact_path *path) {
+  return kr_redact_path_start(scan, path, kr_redact_path_depth(scan, path), scan->pos);
+}
+
+/* Drop what neighbours know: only the nearest neighbour can, since it shares the most. */
+static void kr_redact_paths_prune(kr_redact_scan *scan) {
+  size_t n_kept = 0;
+  uint64_t joint = 0; /* the latest joint of those dropped since the last one kept */
+  for (size_t i = 0; i < scan->n_paths; i++) {
+    kr_redact_path path = scan->paths[i];
+    path.joint = path.joint > joint ? path.joint : joint;
+    if (kr_redact_path_first(scan, &path) >= path.joint) {
+      joint = path.joint;
+      continue;
+    }
+    while (n_kept > 0 && kr_redact_path_first(scan, &scan->paths[n_kept - 1]) >= path.joint) {
+      n_kept--;
+      if (scan->paths[n_kept].joint > path.joint)
+        path.joint = scan->paths[n_kept].joint;
+    }
+    scan->paths[n_kept++] = path;
+    joint = 0;
+  }
+  scan->n_paths = n_kept;
+}
+
+void kr_redact_paths_settle(kr_redact_scan *scan) {
+  if (scan->n_waiting > 0)
+    kr_redact_paths_arrive(scan);
+  if (scan->n_paths > 0)
+    kr_redact_paths_prune(scan);
+}

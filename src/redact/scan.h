@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * scan.h - the one scanner behind one shot and streams. It walks raw text byte
+ * by byte and keeps every reading of it that can still become a match:
+ *
+ *   plain    each byte is itself; always there: one automaton state
+ *   hex      the same, lower-cased, in the hex automaton
+ *   paths    readings that took at least one escape as what it spells; none
+ *            exist until an introducer (% \ +) shows up
+ *
+ * At an escape every reading may take it as spelled or byte by byte, because a
+ * value may itself hold a '%' or '\'. A path whose state lies behind the last
+ * place where it differs from its neighbour is the same as that neighbour and
+ * is dropped, so that ordinary text keeps zero or one.
+ *
+ *   raw:    ...........|written.......|frontier........|pos...window end
+ *                       gone to sink   held back        unread or cut escape
+ *
+ * The frontier is the earliest byte where a match may still start. All
+ * positions count raw bytes from the start of the stream.
+ */
+#ifndef KR_REDACT_SCAN_H
+#define KR_REDACT_SCAN_H
+
+#include "redact/cover.h"
+#include "redact/escapes.h"
+#include "redact/hits.h"
+#include "redact/set.h"
+#include "redact/token.h"
+
+#define KR_REDACT_PATHS 16u   /* readings with escapes kept at once; see kr_redact_arrive */
+#define KR_REDACT_WAITING 48u /* readings that stand behind an escape just taken */
+
+/** Receives output; is_marker says that bytes are one whole marker. */
+typedef kr_status (*kr_redact_sink)(void *ctx, kr_str bytes, bool is_marker);
+
+typedef struct kr_redact_path {
+  uint32_t node;
+  uint64_t count;       /* bytes it has read so far, escapes counted as what they spell */
+  uint64_t escapes;     /* id of the last one it took */
+  uint64_t joint;       /* end of the last place where it differs from the one before it */
+  uint64_t resume;      /* position behind its last byte */
+  uint64_t percent_end; /* end of the last percent escape it took */
+  uint64_t json_end;    /* the same for JSON */
+} kr_redact_path;
+
+typedef struct kr_redact_scan {
+  const kr_redact_set *set;
+  const kr_redact_options *options; /* NULL: defaults */
+  const kr_span *spans;             /* redacted by position, not counted by value */
+  size_t n_spans;
+  kr_redact_sink sink;
+  void *ctx;
+  kr_redact_report *report; /* NULL: do not count */
+  kr_status status;         /* the first failure */
+  kr_str window;            /* raw bytes [base, base + window.len) */
+  uint64_t base;
+  uint64_t pos;
+  uint64_t written;
+  uint32_t node; /* plain reading */
+  uint32_t hex_node;
+  uint32_t widen_mask; /* bit i: the base64 character at pos + i is mixed with a value */
+  kr_redact_cover cover;
+  kr_redact_escapes escapes;
+  kr_redact_hits hits;
+  size_t n_paths;
+  size_t n_waiting;
+  kr_redact_path paths[KR_REDACT_PATHS];
+  kr_redact_path waiting[KR_REDACT_WAITING];
+} kr_redact_scan;
+
+void kr_redact_scan_init(kr_redact_scan *scan, const kr_redact_set *set,
+                         const kr_redact_options *options, kr_redact_sink sink, void *ctx,
+                         kr_redact_report *report);
+
+/** Wipes; the window is the caller's. */
+void kr_redact_scan_done(kr_redact_scan *scan);
+
+/**
+ * Read on in the window, whose bytes from scan->written on must be unchanged,
+ * and write all that is decided. With is_final everything is.
+ */
+kr_status kr_redact_scan_advance(kr_redact_scan *scan, kr_str window, uint64_t base,
+                                 bool is_final) KR_MUST_USE;
+
+/** One shot over the whole input, which is covered by spans and by matches (redact.c). */
+kr_status kr_redact_run_scan(const kr_redact_set *set, kr_str input, const kr_span *spans,
+                             size_t n_spans, const kr_redact_options *options, kr_redact_sink sink,
+                             void *ctx, kr_redact_report *report) KR_MUST_USE;
+
+#endif

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* set.c - collecting values, and building the immutable set from them. */
+#include "redact/set.h"
+
+#include "secmem/sensitive.h"
+
+#include <stdlib.h>
+
+struct kr_redact_builder {
+  kr_arena arena;
+  kr_buf entries;
+  size_t total; /* bytes of values */
+};
+
+const char *kr_redact_form_name(kr_redact_form form) {
+  static const char *const names[KR_FORM_COUNT] = {"span", "raw",    "percent",
+                                                   "json", "base64", "hex"};
+  return (unsigned)form < KR_FORM_COUNT ? names[form] : "unknown";
+}
+
+static void kr_redact_builder_clear(kr_redact_builder *builder) {
+  kr_arena_done(&builder->arena);
+  kr_buf_done(&builder->entries);
+  builder->arena = KR_ARENA_INIT(SIZE_MAX, kr_sensitive_memory());
+  builder->entries = KR_BUF_INIT(SIZE_MAX, kr_sensitive_memory());
+  builder->total = 0;
+}
+
+kr_status kr_redact_builder_new(kr_redact_builder **ret_builder, kr_error *reterr) {
+  kr_redact_builder *builder = calloc(1, sizeof(*builder));
+  if (builder == NULL)
+    return kr_fail_nomem(reterr);
+  kr_redact_builder_clear(builder);
+  *ret_builder = builder;
+  return KR_OK;
+}
+
+void kr_redact_builder_free(kr_redact_builder *builder) {
+  if (builder == NULL)
+    return;
+  kr_redact_builder_clear(builder);
+  free(builder);
+}
+
+static kr_status kr_redact_builder_check(const kr_redact_builder *builder, kr_str name,
+                                         kr_str value, kr_error *reterr) {
+  if (name.len > KR_REDACT_NAME_BYTES)
+    return kr_fail(reterr, KR_LIMIT, "a name in the redaction set is over %u bytes",
+                   KR_REDACT_NAME_BYTES);
+  if (kr_str_trim(value).len == 0)
+    return kr_fail(reterr, KR_INVALID,
+                   "the value of %.*s is empty or blank, so it cannot be redacted", KR_FMT(name));
+  if (value.len > KR_REDACT_MAX_VALUE_BYTES)
+    return kr_fail(reterr, KR_LIMIT,
+                   "the value of %.*s is over the %u bytes a redacted value may have", KR_FMT(name),
+                   KR_REDACT_MAX_VALUE_BYTES);
+  if (kr_redact_n_entries(&builder->entries) >= KR_REDACT_MAX_VALUES)
+    return kr_fail(reterr, KR_LIMIT, "a redaction set holds at most %u values",
+                   KR_REDACT_MAX_VALUES);
+  if (value.len > KR_REDACT_TOTAL_BYTES - builder->total)
+    return kr_fail(reterr, KR_LIMIT, "the values of a redaction set are over %u bytes in all",
+                   KR_REDACT_TOTAL_BYTES);
+  return KR_OK;
+}
+
+kr_status kr_redact_builder_add(kr_redact_builder *builder, kr_str name, uint32_t version,
+                                kr_str value, kr_error *reterr) {
+  KR_TRY(kr_redact_builder_check(builder, name, value, reterr));
+  kr_redact_entry entry = {.version = version};
+  kr_status status = kr_arena_copy(&builder->arena, name, &entry.name);
+  if (status == KR_OK)
+    status = kr_arena_copy(&builder->arena, value, &entry.value);
+  if (status == KR_OK)
+    status = kr_buf_append(&builder->entries, kr_str_from(&entry, sizeof(entry)));
+  if (status != KR_OK)
+    return kr_fail_nomem(reterr);
+  builder->total += value.len;
+  return KR_OK;
+}
+
+kr_status kr_redact_builder_add_set(kr_redact_builder *builder, const kr_redact_set *set) {
+  for (size_t i = 0; i < kr_redact_set_n_values(set); i++) {
+    const kr_redact_entry *entry = kr_redact_entry_at(set, i);
+    KR_TRY(kr_redact_builder_add(builder, entry->name, entry->version, entry->value, NULL));
+  }
+  return KR_OK;
+}
+
+/* Orders pointers to entries by all they hold, then by when they were added. */
+static int kr_redact_entry_compare(const void *left, const void *right) {
+  const kr_redact_entry *a = *(const kr_redact_entry *const *)left;
+  const kr_redact_entry *b = *(const kr_redact_entry *const *)right;
+  int order = kr_str_compare(a->value, b->value);
+  if (order == 0)
+    order = kr_str_compare(a->name, b->name);
+  if (order != 0)
+    return order;
+  if (a->version != b->version)
+    return a->version < b->version ? -1 : 1;
+  return a < b ? -1 : a > b;
+}
+
+/* Keep the first of entries that are equal in name, version and value; keep the order. */
+static kr_status kr_redact_entries_dedupe(kr_buf *entries) {
+  size_t n = kr_redact_n_entries(entries);
+  kr_redact_entry *items = (kr_redact_entry *)(void *)entries->ptr;
+  if (n < 2)
+    return KR_OK;
+  kr_redact_entry **order = calloc(n, sizeof(kr_redact_entry *));
+  if (order == NULL)
+    return KR_NOMEM;
+  for (size_t i = 0; i < n; i++)
+    order[i] = &items[i];
+  qsort(order, n, sizeof(kr_redact_entry *), kr_redact_entry_compare);
+  kr_redact_entry *kept = order[0];
+  for (size_t i = 1; i < n; i++) {
+    bool is_same = kr_str_equal(kept->value, order[i]->value) &&
+                   kr_str_equal(kept->name, order[i]->name) && kept->version == order[i]->version;
+    if (is_same)
+      order[i]->value.len = 0; /* values are never empty: this marks a duplicate */
+    else
+      kept = order[i];
+  }
+  free(order);
+  size_t n_kept = 0;
+  for (size_t i = 0; i < n; i++)
+    if (items[i].value.len > 0)
+      items[n_kept++] = items[i];
+  entries->len = n_kept * sizeof(kr_redact_entry);
+  return KR_OK;
+}
+
+static kr_status kr_redact_set_compile(kr_redact_set *set) {
+  KR_CLEANUP(kr_arena_done) kr_arena arena = KR_ARENA_INIT(SIZE_MAX, kr_sensitive_memory());
+  KR_CLEANUP(kr_buf_done) kr_buf forms = KR_BUF_INIT(SIZE_MAX, kr_sensitive_memory());
+  KR_CLEANUP(kr_buf_done) kr_buf hex = KR_BUF_INIT(SIZE_MAX, kr_sensitive_memory());
+  for (size_t i = 0; i < kr_redact_n_entries(&set->entries); i++) {
+    kr_str value = kr_redact_entry_at(set, i)->value;
+    if (value.len < KR_REDACT_MIN_SEARCH_BYTES)
+      set->n_short++;
+    KR_TRY(kr_redact_forms_add((uint32_t)i, value, &arena, &forms, &hex));
+  }
+  KR_TRY(kr_redact_automaton_build((kr_redact_pattern *)(void *)forms.ptr,
+                                   forms.len / sizeof(kr_redact_pattern), &set->forms));
+  return kr_redact_automaton_build((kr_redact_pattern *)(void *)hex.ptr,
+                                   hex.len / sizeof(kr_redact_pattern), &set->hex);
+}
+
+kr_status kr_redact_builder_build(kr_redact_builder *builder, kr_redact_set **ret_set,
+                                  kr_error *reterr) {
+  KR_CLEANUP(kr_redact_set_freep) kr_redact_set *set = calloc(1, sizeof(*set));
+  if (set == NULL)
+    return kr_fail_nomem(reterr);
+  atomic_init(&set->references, 1);
+  set->arena = builder->arena;
+  set->entries = builder->entries;
+  builder->arena = KR_ARENA_INIT(SIZE_MAX, kr_sensitive_memory());
+  builder->entries = KR_BUF_INIT(SIZE_MAX, kr_sensitive_memory());
+  builder->total = 0;
+  kr_status status = kr_redact_entries_dedupe(&set->entries);
+  if (status == KR_OK)
+    status = kr_redact_set_compile(set);
+  if (status == KR_LIMIT)
+    return kr_fail(reterr, KR_LIMIT, "the forms of the redaction set are too many to index");
+  if (status != KR_OK)
+    return kr_fail_nomem(reterr);
+  *ret_set = KR_TAKE(set);
+  return KR_OK;
+}
+
+kr_redact_set *kr_redact_set_ref(kr_redact_set *set) {
+  atomic_fetch_add_explicit(&set->references, 1, memory_order_relaxed);
+  return set;
+}
+
+void kr_redact_set_free(kr_redact_set *set) {
+  if (set == NULL)
+    return;
+  if (atomic_fetch_sub_explicit(&set->references, 1, memory_order_acq_rel) != 1)
+    return;
+  kr_redact_automaton_free(set->forms);
+  kr_redact_automaton_free(set->hex);
+  kr_buf_done(&set->entries);
+  kr_arena_done(&set->arena);
+  free(set);
+}
+
+size_t kr_redact_set_n_values(const kr_redact_set *set) {
+  return kr_redact_n_entries(&set->entries);
+}
+
+size_t kr_redact_set_n_short(const kr_redact_set *set) { return set->n_short; }
+
+kr_str kr_redact_set_name(const kr_redact_set *set, size_t index) {
+  return kr_redact_entry_at(set, index)->name;
+}
+
+uint32_t kr_redact_set_version(const kr_redact_set *set, size_t index) {
+  return kr_redact_entry_at(set, index)->version;
+}

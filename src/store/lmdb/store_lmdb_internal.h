@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * store_lmdb_internal.h - what the files of this folder share.
+ *
+ *   store_lmdb.c  open, create, close; one environment per file and process
+ *   gate.c        who may have a transaction open; growth of the map
+ *   txn.c         transactions, reading and writing
+ *   cursor.c      scans
+ *   check.c       the data file looked at without the map, before it is trusted
+ *   place.c       directories and file systems
+ *   fail.c        LMDB's codes to statuses and messages
+ *
+ * The gate: n_open counts transactions of this store, those waiting for the
+ * writer included. The map may change only while it is 0, so a thread that
+ * finds wants_room or wants_adopt set waits for that, and new ones wait with it.
+ */
+#ifndef KR_STORE_LMDB_INTERNAL_H
+#define KR_STORE_LMDB_INTERNAL_H
+
+#include "store/lmdb/store_lmdb.h"
+
+#include <lmdb.h>
+#include <pthread.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+/* Growth by doubling ends here; also what a header may claim before it is called damaged. */
+#define KR_STORE_LMDB_MAP_MAX_BYTES ((uint64_t)16u * 1024u * 1024u * 1024u * 1024u)
+#define KR_STORE_LMDB_MAP_MIN_BYTES ((size_t)64u * 1024u)
+#define KR_STORE_LMDB_PATH_BYTES 4000u
+
+typedef struct kr_store_lmdb {
+  kr_store base;
+  struct kr_store_lmdb *next_open; /* list of this process, see store_lmdb.c */
+  MDB_env *env;
+  MDB_dbi dbi;
+  dev_t device; /* of data.mdb */
+  ino_t inode;
+  pid_t pid; /* of the process that opened it */
+  bool is_read_only;
+  pthread_mutex_t gate; /* over what follows */
+  pthread_cond_t gate_idle;
+  size_t n_open;
+  size_t wanted_bytes; /* written by the transaction that found the map full */
+  bool wants_room;
+  bool is_at_limit; /* the map could not grow when it was asked to */
+  bool wants_adopt; /* another process has grown the map */
+  bool is_stopped;  /* a commit failed in a way that may have lost writes */
+  bool is_unmapped; /* the map could not be made again */
+  char path[KR_STORE_LMDB_PATH_BYTES + 1];
+} kr_store_lmdb;
+
+typedef struct kr_store_lmdb_txn {
+  kr_store_txn base;
+  MDB_txn *txn;
+  size_t n_bytes; /* written so far, in whole pages */
+} kr_store_lmdb_txn;
+
+static inline kr_store_lmdb *kr_store_lmdb_of(kr_store *store) { return (kr_store_lmdb *)store; }
+
+/** Describe an LMDB or errno code; what: "read", "commit"; path: of the store. */
+kr_status kr_store_lmdb_fail(const char *path, int code, const char *what, kr_error *reterr);
+
+/* gate.c */
+kr_status kr_store_lmdb_enter(kr_store_lmdb *store, kr_store_mode mode,
+                              kr_error *reterr) KR_MUST_USE;
+void kr_store_lmdb_leave(kr_store_lmdb *store);
+void kr_store_lmdb_want_adopt(kr_store_lmdb *store);
+/** Ask for room; returns the code to report: MDB_MAP_FULL, or ENOMEM when growing has failed. */
+int kr_store_lmdb_want_room(kr_store_lmdb *store, size_t n_bytes);
+void kr_store_lmdb_stop_writing(kr_store_lmdb *store);
+
+/* txn.c, cursor.c: the engine's functions */
+kr_status kr_store_lmdb_begin(kr_store *base, kr_store_mode mode, kr_store_txn **ret_txn,
+                              kr_error *reterr);
+kr_status kr_store_lmdb_commit(kr_store_txn *base, kr_error *reterr);
+void kr_store_lmdb_abort(kr_store_txn *base);
+kr_status kr_store_lmdb_get(kr_store_txn *base, kr_str key, kr_str *ret_value, kr_error *reterr);
+kr_status kr_store_lmdb_put(kr_store_txn *base, kr_str key, kr_str value, kr_error *reterr);
+kr_status kr_store_lmdb_put_new(kr_store_txn *base, kr_str key, kr_str value, kr_error *reterr);
+kr_status kr_store_lmdb_remove(kr_store_txn *base, kr_str key, kr_error *reterr);
+kr_status kr_store_lmdb_scan(kr_store_txn *base, kr_str prefix, kr_str from, bool is_reverse,
+                             kr_store_cursor **ret_cursor, kr_error *reterr);
+kr_status kr_store_lmdb_next(kr_store_cursor *base, kr_str *ret_key, kr_str *ret_value,
+                             kr_error *reterr);
+void kr_store_lmdb_scan_end(kr_store_cursor *base);
+
+/* place.c */
+
+/** The name of a file system that LMDB cannot use (statfs f_type), else NULL. */
+const char *kr_store_lmdb_refused_filesystem(uint64_t type);
+
+/** KR_REFUSED when the directory is on a network or FUSE file system. */
+kr_status kr_store_lmdb_check_filesystem(const char *directory, kr_error *reterr) KR_MUST_USE;
+
+/** Make the directory (0700), or accept an empty one. KR_EXISTS when there is anything in it. */
+kr_status kr_store_lmdb_make_directory(const char *directory, bool *ret_is_made,
+                                       kr_error *reterr) KR_MUST_USE;
+
+/** KR_EXISTS: nothing is ever created over something. */
+kr_status kr_store_lmdb_exists(const char *directory, kr_error *reterr);
+
+/** fsync the directory and the one above it, so that a new store outlives a power cut. */
+kr_status kr_store_lmdb_sync_directory(const char *directory, kr_error *reterr) KR_MUST_USE;
+
+/* check.c */
+
+/** Header pages of a file that this process has not open: magic, version, sane numbers. */
+kr_status kr_store_lmdb_check_header(const char *directory, const char *data_path,
+                                     kr_error *reterr) KR_MUST_USE;
+
+/**
+ * Every page that the transaction can reach lies inside the file: a cut file is
+ * found here and not by SIGBUS. fd: of the environment; txn_id: of an open read
+ * transaction, which keeps the pages from being reused meanwhile.
+ */
+kr_status kr_store_lmdb_check_length(const char *directory, int fd, uint64_t txn_id,
+                                     kr_error *reterr) KR_MUST_USE;
+
+#endif
