@@ -46,6 +46,7 @@ static const kr_store_lmdb_code kr_store_lmdb_codes[] = {
     {EIO, KR_IO, "the disk failed", kr_store_hint_reopen},
     {EACCES, KR_IO, "permission denied", kr_store_hint_owner},
     {EPERM, KR_IO, "not permitted", kr_store_hint_owner},
+    {ENOENT, KR_IO, "there is no such directory", "make the directory above it first"},
     {EROFS, KR_IO, "the file system is read-only", "open it for reading, or remount the disk"},
     {EMFILE, KR_IO, "too many open files", "raise the limit of open files (ulimit -n)"},
 };
