@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* naive.c - see naive.h; written for being obviously right. */
+#include "redact/naive.h"
+
+#include "base/assert.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define NAIVE_TEXT_MAX 4096
+
+typedef struct naive_pattern {
+  uint8_t bytes[512];
+  size_t len;
+  bool is_hex;
+  bool left;
+  bool right;
+} naive_pattern;
+
+static const char standard[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const char url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+static bool is_base64(int byte) {
+  return byte != 0 && byte < 128 && (strchr(standard, byte) != NULL || byte == '-' || byte == '_');
+}
+
+static int hex_value(uint8_t byte) {
+  return isxdigit(byte) ? (int)strtol((char[]){(char)byte, 0}, NULL, 16) : -1;
+}
+
+static long four_digits(kr_str text, size_t at) {
+  long number = 0;
+  if (at + 6 > text.len || text.ptr[at] != '\\' || text.ptr[at + 1] != 'u')
+    return -1;
+  for (size_t i = 2; i < 6; i++) {
+    if (hex_value(text.ptr[at + i]) < 0)
+      return -1;
+    number = number * 16 + hex_value(text.ptr[at + i]);
+  }
+  return number;
+}
+
+static size_t utf8(long point, uint8_t out[4]) {
+  if (point < 0x80) {
+    out[0] = (uint8_t)point;
+    return 1;
+  }
+  if (point < 0x800) {
+    out[0] = (uint8_t)(0xC0 + point / 64);
+    out[1] = (uint8_t)(0x80 + point % 64);
+    return 2;
+  }
+  if (point < 0x10000) {
+    out[0] = (uint8_t)(0xE0 + point / 4096);
+    out[1] = (uint8_t)(0x80 + point / 64 % 64);
+    out[2] = (uint8_t)(0x80 + point % 64);
+    return 3;
+  }
+  out[0] = (uint8_t)(0xF0 + point / 262144);
+  out[1] = (uint8_t)(0x80 + point / 4096 % 64);
+  out[2] = (uint8_t)(0x80 + point / 64 % 64);
+  out[3] = (uint8_t)(0x80 + point % 64);
+  return 4;
+}
+
+/* The escape at text[at]: raw length (0: none), bytes spelled. */
+static size_t escape_at(kr_str text, size_t at, uint8_t out[4], size_t *n) {
+  *n = 1;
+  if (at >= text.len)
+    return 0;
+  if (text.ptr[at] == '+') {
+    out[0] = ' ';
+    return 1;
+  }
+  if (text.ptr[at] == '%' && at + 2 < text.len && hex_value(text.ptr[at + 1]) >= 0 &&
+      hex_value(text.ptr[at + 2]) >= 0) {
+    out[0] = (uint8_t)(hex_value(text.ptr[at + 1]) * 16 + hex_value(text.ptr[at + 2]));
+    return 3;
+  }
+  if (text.ptr[at] != '\\' || at + 1 >= text.len)
+    return 0;
+  switch (text.ptr[at + 1]) {
+  case '"':
+  case '\\':
+  case '/':
+    out[0] = text.ptr[at + 1];
+    return 2;
+  case 'b':
+    out[0] = 8;
+    return 2;
+  case 'f':
+    out[0] = 12;
+    return 2;
+  case 'n':
+    out[0] = 10;
+    return 2;
+  case 'r':
+    out[0] = 13;
+    return 2;
+  case 't':
+    out[0] = 9;
+    return 2;
+  default:
+    break;
+  }
+  long unit = four_digits(text, at);
+  if (unit < 0 || (unit >= 0xDC00 && unit <= 0xDFFF))
+    return 0;
+  if (unit < 0xD800 || unit > 0xDBFF) {
+    *n = utf8(unit, out);
+    return 6;
+  }
+  long low = four_digits(text, at + 6);
+  if (low < 0xDC00 || low > 0xDFFF)
+    return 0;
+  *n = utf8(0x10000 + (unit - 0xD800) * 1024 + (low - 0xDC00), out);
+  return 12;
+}
+
+/* One pattern, tried from one start at a time. */
+typedef struct naive_search {
+  kr_str text;
+  const naive_pattern *pattern;
+  bool *covered;
+  size_t n_matches;
+  size_t start;
+} naive_search;
+
+static void cover_match(naive_search *search, size_t end) {
+  const naive_pattern *pattern = search->pattern;
+  uint8_t bytes[4];
+  size_t n = 0;
+  size_t start = search->start;
+  if (pattern->left) {
+    static const size_t lens[] = {6, 3, 2};
+    size_t left = start > 0 && is_base64(search->text.ptr[start - 1]) ? 1 : 0;
+    for (size_t i = 3; i-- > 0;)
+      if (start >= lens[i] &&
+          escape_at(kr_str_slice(search->text, 0, start), start - lens[i], bytes, &n) == lens[i] &&
+          n == 1 && is_base64(bytes[0]))
+        left = lens[i];
+    start -= left;
+  }
+  if (pattern->right && end < search->text.len) {
+    size_t len = escape_at(search->text, end, bytes, &n);
+    if (len > 0 && n == 1 && is_base64(bytes[0]))
+      end += len;
+    else if (is_base64(search->text.ptr[end]))
+      end++;
+  }
+  search->n_matches++;
+  for (size_t i = start; i < end; i++)
+    search->covered[i] = true;
+}
+
+static void try_from(naive_search *search, size_t at, size_t matched);
+
+static void try_escape(naive_search *search, size_t at, size_t matched, size_t skip) {
+  uint8_t bytes[4];
+  size_t n = 0;
+  size_t len = escape_at(search->text, at, bytes, &n);
+  if (len == 0 || skip >= n)
+    return;
+  for (size_t i = skip; i < n && matched < search->pattern->len; i++) {
+    if (bytes[i] != search->pattern->bytes[matched])
+      return;
+    matched++;
+  }
+  try_from(search, at + len, matched);
+}
+
+static void try_from(naive_search *search, size_t at, size_t matched) {
+  const naive_pattern *pattern = search->pattern;
+  if (matched == pattern->len) {
+    cover_match(search, at);
+    return;
+  }
+  if (at >= search->text.len)
+    return;
+  uint8_t byte = search->text.ptr[at];
+  if (pattern->is_hex ? tolower(byte) == pattern->bytes[matched] : byte == pattern->bytes[matched])
+    try_from(search, at + 1, matched + 1);
+  if (!pattern->is_hex)
+    try_escape(search, at, matched, 0);
+}
+
+static size_t search_pattern(const naive_pattern *pattern, kr_str text, bool *covered) {
+  static naive_search search;
+  search.text = text;
+  search.pattern = pattern;
+  search.covered = covered;
+  search.n_matches = 0;
+  for (search.start = 0; search.start < text.len; search.start++) {
+    try_from(&search, search.start, 0);
+    for (size_t skip = 1; skip < 4 && !pattern->is_hex; skip++)
+      try_escape(&search, search.start, 0, skip);
+  }
+  return search.n_matches;
+}
+
+/* Encode k zero bytes and the value bit by bit; keep the characters that depend on it alone. */
+static void base64_core(kr_naive_value value, size_t k, const char *alphabet, naive_pattern *ret) {
+  uint8_t padded[512] = {0};
+  memcpy(padded + k, value.ptr, value.len);
+  size_t n_bits = 8 * (k + value.len);
+  *ret = (naive_pattern){.left = k > 0, .right = n_bits % 6 != 0};
+  for (size_t c = 0; 6 * c + 6 <= n_bits; c++) {
+    unsigned index = 0;
+    for (size_t bit = 6 * c; bit < 6 * c + 6; bit++)
+      index = index * 2 + ((unsigned)padded[bit / 8] >> (7 - bit % 8) & 1u);
+    if (6 * c >= 8 * k)
+      ret->bytes[ret->len++] = (uint8_t)alphabet[index];
+  }
+}
+
+static size_t search_value(kr_naive_value value, kr_str text, bool *covered) {
+  naive_pattern pattern = {0};
+  size_t n_matches = 0;
+  if (value.len < 4)
+    return 0;
+  memcpy(pattern.bytes, value.ptr, value.len);
+  pattern.len = value.len;
+  n_matches += search_pattern(&pattern, text, covered);
+  for (size_t k = 0; k < 3; k++) {
+    base64_core(value, k, standard, &pattern);
+    if (pattern.len >= 6)
+      n_matches += search_pattern(&pattern, text, covered);
+    base64_core(value, k, url, &pattern);
+    if (pattern.len >= 6)
+      n_matches += search_pattern(&pattern, text, covered);
+  }
+  pattern = (naive_pattern){.is_hex = true, .len = 2 * value.len};
+  for (size_t i = 0; i < value.len; i++) {
+    pattern.bytes[2 * i] = (uint8_t) "0123456789abcdef"[value.ptr[i] / 16];
+    pattern.bytes[2 * i + 1] = (uint8_t) "0123456789abcdef"[value.ptr[i] % 16];
+  }
+  return n_matches + search_pattern(&pattern, text, covered);
+}
+
+size_t kr_naive_redact(const kr_naive_value *values, size_t n_values, kr_str text, kr_buf *out) {
+  bool covered[NAIVE_TEXT_MAX] = {false};
+  size_t n_matches = 0;
+  KR_ASSERT(text.len < NAIVE_TEXT_MAX);
+  for (size_t i = 0; i < n_values; i++) {
+    kr_naive_value trimmed = values[i];
+    while (trimmed.len > 0 && strchr(" \t\r\n", trimmed.ptr[trimmed.len - 1]) != NULL &&
+           trimmed.ptr[trimmed.len - 1] != 0)
+      trimmed.len--;
+    while (trimmed.len > 0 && strchr(" \t\r\n", trimmed.ptr[0]) != NULL && trimmed.ptr[0] != 0) {
+      trimmed.ptr++;
+      trimmed.len--;
+    }
+    n_matches += search_value(values[i], text, covered);
+    n_matches += search_value(trimmed, text, covered);
+  }
+  for (size_t i = 0; i < text.len; i++) {
+    if (!covered[i])
+      KR_ASSERT(kr_buf_byte(out, text.ptr[i]) == KR_OK);
+    else if (i == 0 || !covered[i - 1])
+      KR_ASSERT(kr_buf_append(out, KR_STR("[REDACTED]")) == KR_OK);
+  }
+  return n_matches;
+}
+
+kr_redact_set *kr_naive_set(const kr_naive_value *values, size_t n_values) {
+  KR_CLEANUP(kr_redact_builder_freep) kr_redact_builder *builder = NULL;
+  kr_redact_set *set = NULL;
+  KR_ASSERT(kr_redact_builder_new(&builder, NULL) == KR_OK);
+  for (size_t i = 0; i < n_values; i++) {
+    char name[16];
+    int n = snprintf(name, sizeof(name), "V%zu", i);
+    KR_ASSERT(kr_redact_builder_add(builder, kr_str_from(name, (size_t)n), 1,
+                                    kr_str_from(values[i].ptr, values[i].len), NULL) == KR_OK);
+  }
+  KR_ASSERT(kr_redact_builder_build(builder, &set, NULL) == KR_OK);
+  return set;
+}
+
+uint64_t kr_naive_random(uint64_t *state) {
+  *state ^= *state >> 12;
+  *state ^= *state << 25;
+  *state ^= *state >> 27;
+  return *state * 2685821657736338717u;
+}
+
+size_t kr_naive_below(uint64_t *state, size_t bound) {
+  return (size_t)(kr_naive_random(state) >> 33) % bound;
+}
+
+static void put_number(kr_buf *out, const char *format, unsigned number) {
+  char text[16];
+  int n = snprintf(text, sizeof(text), format, number);
+  KR_ASSERT(kr_buf_append(out, kr_str_from(text, (size_t)n)) == KR_OK);
+}
+
+static void spell_byte(uint64_t *state, uint8_t byte, kr_buf *out) {
+  static const char short_from[] = "\"\\/\b\f\n\r\t";
+  static const char short_to[] = "\"\\/bfnrt";
+  const char *found = byte == 0 ? NULL : strchr(short_from, byte);
+  switch (kr_naive_below(state, 8)) {
+  case 0:
+    put_number(out, "%%%02x", byte);
+    return;
+  case 1:
+    put_number(out, "%%%02X", byte);
+    return;
+  case 2:
+    if (byte < 128) {
+      put_number(out, kr_naive_below(state, 2) != 0 ? "\\u%04x" : "\\u%04X", byte);
+      return;
+    }
+    break;
+  case 3:
+    if (found != NULL) {
+      put_number(out, "\\%c", (unsigned)(uint8_t)short_to[found - short_from]);
+      return;
+    }
+    break;
+  case 4:
+    if (byte == ' ')
+      byte = '+';
+    break;
+  default:
+    break;
+  }
+  KR_ASSERT(kr_buf_byte(out, byte) == KR_OK);
+}
+
+static void spell_base64(uint64_t *state, kr_str value, kr_buf *out) {
+  uint8_t padded[512];
+  size_t before = kr_naive_below(state, 5);
+  size_t after = kr_naive_below(state, 4);
+  const char *alphabet = kr_naive_below(state, 2) != 0 ? standard : url;
+  for (size_t i = 0; i < before + value.len + after; i++)
+    padded[i] = (uint8_t)kr_naive_random(state);
+  memcpy(padded + before, value.ptr, value.len);
+  for (size_t bit = 0; bit < 8 * (before + value.len + after); bit += 6) {
+    unsigned index = 0;
+    for (size_t i = bit; i < bit + 6; i++)
+      index =
+          index * 2 +
+          (i / 8 < before + value.len + after ? (unsigned)padded[i / 8] >> (7 - i % 8) & 1u : 0);
+    if (kr_naive_below(state, 20) == 0)
+      spell_byte(state, (uint8_t)alphabet[index], out);
+    else
+      KR_ASSERT(kr_buf_byte(out, (uint8_t)alphabet[index]) == KR_OK);
+  }
+}
+
+void kr_naive_spell(uint64_t *state, kr_str value, kr_buf *out) {
+  size_t form = kr_naive_below(state, 10);
+  if (form == 0) {
+    spell_base64(state, value, out);
+    return;
+  }
+  bool is_raw = kr_naive_below(state, 3) == 0;
+  for (size_t i = 0; i < value.len; i++) {
+    if (form == 1)
+      put_number(out, kr_naive_below(state, 2) != 0 ? "%02x" : "%02X", value.ptr[i]);
+    else if (is_raw)
+      KR_ASSERT(kr_buf_byte(out, value.ptr[i]) == KR_OK);
+    else
+      spell_byte(state, value.ptr[i], out);
+  }
+}
