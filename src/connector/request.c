@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #define KR_REQUEST_FIRST_SPANS 8u
+#define KR_REQUEST_SPANS_MAX (1024u * 1024u) /* far above what a URL holds; keeps sums in range */
 
 kr_status kr_request_new(kr_request **ret_request, kr_error *reterr) {
   kr_request *request = calloc(1, sizeof *request);
@@ -30,30 +31,21 @@ void kr_request_free(kr_request *request) {
   free(request);
 }
 
-/* Room for extra more spans, from the memory that the bytes come from. */
+/* Room for extra more spans. They are on the heap, as the renderer keeps them: a
+ * span says where a secret is, not what it is. */
 static kr_status kr_request_reserve_spans(kr_rendered *rendered, uint32_t extra) {
   if (extra <= rendered->cap_spans - rendered->n_spans)
     return KR_OK;
-  if (extra > UINT32_MAX / 4 || rendered->n_spans > UINT32_MAX / 4)
+  if (extra > KR_REQUEST_SPANS_MAX || rendered->n_spans > KR_REQUEST_SPANS_MAX)
     return KR_LIMIT;
   uint32_t wanted = rendered->n_spans + extra;
   uint32_t cap =
       rendered->cap_spans < KR_REQUEST_FIRST_SPANS ? KR_REQUEST_FIRST_SPANS : rendered->cap_spans;
   while (cap < wanted)
     cap *= 2;
-  const kr_allocator *memory = rendered->buf.memory;
-  if (memory == NULL)
-    memory = kr_heap_memory();
-  size_t size = 0;
-  if (!kr_size_mul(cap, sizeof *rendered->spans, &size))
-    return KR_LIMIT;
-  kr_span *spans = memory->alloc(size);
+  kr_span *spans = realloc(rendered->spans, cap * sizeof *spans);
   if (spans == NULL)
     return KR_NOMEM;
-  if (rendered->n_spans > 0)
-    memcpy(spans, rendered->spans, rendered->n_spans * sizeof *spans);
-  if (rendered->spans != NULL)
-    memory->release(rendered->spans, rendered->cap_spans * sizeof *spans);
   rendered->spans = spans;
   rendered->cap_spans = cap;
   return KR_OK;
