@@ -13,6 +13,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -330,6 +331,9 @@ static int hold_for_ever(const holder *self) {
   kr_store *store = NULL;
   kr_store_txn *txn = NULL;
   char byte = 0;
+  /* A test that fails must not leave a process behind. */
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
+    return 4;
   if (read(self->go[0], &byte, 1) != 1 || open_at(self->path, &as_is, &store, NULL) != KR_OK)
     return 1;
   for (unsigned i = 0; i < self->n_readers; i++)
