@@ -61,6 +61,8 @@ static kr_status kr_dump_operand(const kr_program *program, const kr_instruction
     return kr_dump_step(&program->steps[in->c], out);
   case 'm':
     return in->a != 0 ? kr_buf_printf(out, " or-missing") : KR_OK;
+  case 'w':
+    return in->b != 0 ? kr_buf_printf(out, " whole") : KR_OK;
   default:
     literal = kr_json_string(kr_str_slice(program->pool, in->c, (size_t)in->c + in->b));
     return kr_dump_constant(&literal, out);

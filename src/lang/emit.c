@@ -65,7 +65,8 @@ void kr_emit_literal(kr_compiler *compiler, kr_str bytes, const kr_node *node) {
     uint32_t start = (uint32_t)compiler->pool.len;
     uint32_t n_code = kr_emit_here(compiler);
     kr_instruction *last = n_code > 0 ? kr_emit_at(compiler, n_code - 1) : NULL;
-    bool is_joined = last != NULL && last->op == KR_OP_EMIT_LITERAL && last->b < KR_EMIT_LITERAL_MAX;
+    bool is_joined =
+        last != NULL && last->op == KR_OP_EMIT_LITERAL && last->b < KR_EMIT_LITERAL_MAX;
     size_t room = is_joined ? KR_EMIT_LITERAL_MAX - last->b : KR_EMIT_LITERAL_MAX;
     kr_str piece = kr_str_slice(bytes, 0, room);
     if (is_joined)
@@ -348,7 +349,8 @@ static void kr_emit_sites(kr_compiler *compiler, const kr_node *node) {
   }
 }
 
-static void kr_emit_hole(kr_compiler *compiler, const kr_node *node) {
+/* is_whole: the hole is the whole field, so a null in it is the result. */
+static void kr_emit_hole(kr_compiler *compiler, const kr_node *node, bool is_whole) {
   kr_program *program = compiler->program;
   program->secrets |= node->secrets;
   program->is_untrusted |= node->is_untrusted;
@@ -360,18 +362,18 @@ static void kr_emit_hole(kr_compiler *compiler, const kr_node *node) {
   }
   kr_emit_sites(compiler, node);
   if (node->type == KR_NODE_REF && node->root == KR_ROOT_SECRET) {
-    kr_emit(compiler, KR_OP_EMIT_SECRET, node->context, 0, node->secret, node);
+    kr_emit(compiler, KR_OP_EMIT_SECRET, node->context, is_whole, node->secret, node);
   } else if (node->type == KR_NODE_REF) {
-    kr_emit(compiler, KR_OP_EMIT_SLOT, node->context, 0, kr_emit_path(compiler, node), node);
+    kr_emit(compiler, KR_OP_EMIT_SLOT, node->context, is_whole, kr_emit_path(compiler, node), node);
   } else {
     kr_emit_value(compiler, node);
-    kr_emit(compiler, KR_OP_EMIT, node->context, 0, 0, node);
+    kr_emit(compiler, KR_OP_EMIT, node->context, is_whole, 0, node);
   }
 }
 
 void kr_emit_field(kr_compiler *compiler, const kr_field *field) {
   if (field->expression != NULL) {
-    kr_emit_hole(compiler, field->expression);
+    kr_emit_hole(compiler, field->expression, true);
     return;
   }
   bool is_quoted = compiler->sink == KR_SINK_VALUE;
@@ -383,7 +385,7 @@ void kr_emit_field(kr_compiler *compiler, const kr_field *field) {
     if (node->type == KR_NODE_CHUNK)
       kr_emit_literal(compiler, node->literal, node);
     else
-      kr_emit_hole(compiler, node);
+      kr_emit_hole(compiler, node, false);
     if (node->is_segment_end)
       kr_emit(compiler, KR_OP_SEGMENT_END, 0, 0, 0, node);
   }

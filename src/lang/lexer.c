@@ -24,14 +24,16 @@ static int kr_lexer_peek(const kr_lexer *lexer, size_t offset) {
 
 static kr_token kr_lexer_error(kr_lexer *lexer, size_t offset, kr_code code, const char *message) {
   size_t end = lexer->next > offset ? lexer->next : offset + 1;
-  return (kr_token){
-      .type = KR_TOKEN_ERROR, .code = code, .message = message, .offset = offset,
-      .len = end - offset};
+  return (kr_token){.type = KR_TOKEN_ERROR,
+                    .code = code,
+                    .message = message,
+                    .offset = offset,
+                    .len = end - offset};
 }
 
 static size_t kr_lexer_name_end(const kr_lexer *lexer, size_t offset) {
-  while (offset < lexer->text.len && (kr_lexer_is_alpha(lexer->text.ptr[offset]) ||
-                                      kr_lexer_is_digit(lexer->text.ptr[offset])))
+  while (offset < lexer->text.len &&
+         (kr_lexer_is_alpha(lexer->text.ptr[offset]) || kr_lexer_is_digit(lexer->text.ptr[offset])))
     offset++;
   return offset;
 }
@@ -86,7 +88,8 @@ static int32_t kr_lexer_hex4(const kr_lexer *lexer, size_t offset) {
 }
 
 /* Decode \uXXXX (a pair for points above U+FFFF); returns bytes read, 0 when malformed. */
-static size_t kr_lexer_unicode(const kr_lexer *lexer, size_t offset, uint8_t *out, size_t *ret_len) {
+static size_t kr_lexer_unicode(const kr_lexer *lexer, size_t offset, uint8_t *out,
+                               size_t *ret_len) {
   int32_t high = kr_lexer_hex4(lexer, offset + 2);
   if (high < 0 || (high >= 0xDC00 && high <= 0xDFFF))
     return 0;

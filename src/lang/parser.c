@@ -366,9 +366,9 @@ kr_node *kr_parser_expression(kr_compiler *compiler) {
   if (token.type == KR_TOKEN_IDENT)
     return kr_parser_word(compiler);
   if (token.type == KR_TOKEN_STRING || token.type == KR_TOKEN_NUMBER) {
-    kr_node *leaf = kr_parser_node(
-        compiler, token.type == KR_TOKEN_STRING ? KR_NODE_STRING : KR_NODE_NUMBER, token.offset,
-        token.len);
+    kr_node *leaf =
+        kr_parser_node(compiler, token.type == KR_TOKEN_STRING ? KR_NODE_STRING : KR_NODE_NUMBER,
+                       token.offset, token.len);
     if (leaf == NULL)
       return NULL;
     leaf->text = token.text;

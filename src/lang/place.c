@@ -113,13 +113,13 @@ static void kr_place_simple(kr_compiler *compiler, kr_field *field, kr_context p
 
 static void kr_place_expression(kr_compiler *compiler, kr_node *node) {
   static const kr_context plain[] = {
-      [KR_SINK_QUERY] = KR_CONTEXT_QUERY,   [KR_SINK_HEADER] = KR_CONTEXT_HEADER,
+      [KR_SINK_QUERY] = KR_CONTEXT_QUERY,     [KR_SINK_HEADER] = KR_CONTEXT_HEADER,
       [KR_SINK_JSON] = KR_CONTEXT_JSON_VALUE, [KR_SINK_FORM] = KR_CONTEXT_FORM,
-      [KR_SINK_XML] = KR_CONTEXT_XML_TEXT,  [KR_SINK_TEXT] = KR_CONTEXT_TEXT,
+      [KR_SINK_XML] = KR_CONTEXT_XML_TEXT,    [KR_SINK_TEXT] = KR_CONTEXT_TEXT,
       [KR_SINK_CONDITION] = KR_CONTEXT_VALUE, [KR_SINK_VALUE] = KR_CONTEXT_VALUE};
   static const kr_context raw[] = {
-      [KR_SINK_QUERY] = KR_CONTEXT_RAW,       [KR_SINK_HEADER] = KR_CONTEXT_HEADER,
-      [KR_SINK_JSON] = KR_CONTEXT_COUNT,      [KR_SINK_FORM] = KR_CONTEXT_RAW,
+      [KR_SINK_QUERY] = KR_CONTEXT_URL_RAW,   [KR_SINK_HEADER] = KR_CONTEXT_HEADER,
+      [KR_SINK_JSON] = KR_CONTEXT_COUNT,      [KR_SINK_FORM] = KR_CONTEXT_URL_RAW,
       [KR_SINK_XML] = KR_CONTEXT_RAW,         [KR_SINK_TEXT] = KR_CONTEXT_TEXT,
       [KR_SINK_CONDITION] = KR_CONTEXT_COUNT, [KR_SINK_VALUE] = KR_CONTEXT_COUNT};
   kr_context context = compiler->is_body ? KR_CONTEXT_JSON_VALUE : plain[compiler->sink];
@@ -142,13 +142,13 @@ void kr_place_field(kr_compiler *compiler, kr_field *field) {
     kr_place_xml(compiler, field);
     return;
   case KR_SINK_QUERY:
-    kr_place_simple(compiler, field, KR_CONTEXT_QUERY, KR_CONTEXT_RAW);
+    kr_place_simple(compiler, field, KR_CONTEXT_QUERY, KR_CONTEXT_URL_RAW);
     return;
   case KR_SINK_HEADER:
     kr_place_simple(compiler, field, KR_CONTEXT_HEADER, KR_CONTEXT_HEADER);
     return;
   case KR_SINK_FORM:
-    kr_place_simple(compiler, field, KR_CONTEXT_FORM, KR_CONTEXT_RAW);
+    kr_place_simple(compiler, field, KR_CONTEXT_FORM, KR_CONTEXT_URL_RAW);
     return;
   case KR_SINK_TEXT:
     kr_place_simple(compiler, field, KR_CONTEXT_TEXT, KR_CONTEXT_TEXT);

@@ -88,8 +88,8 @@ static void kr_url_end_segment(kr_url *url, const kr_node *at) {
 }
 
 static bool kr_url_is_literal(kr_url_zone zone, uint8_t byte) {
-  bool is_alnum = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
-                  (byte >= '0' && byte <= '9');
+  bool is_alnum =
+      (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9');
   if (zone == KR_URL_PORT)
     return byte >= '0' && byte <= '9';
   if (zone == KR_URL_HOST)

@@ -9,8 +9,8 @@
 
 static const kr_function_info kr_functions[] = {
 #define KR_FUNCTION(id, name, min, max, params, result, marks, registers, cost, example, expected) \
-  {name, min, max, params, result, KR_MARKS_##marks, KR_REGISTERS_##registers, cost,               \
-   example, expected},
+  {name, min,     max,     params, result, KR_MARKS_##marks, KR_REGISTERS_##registers,             \
+   cost, example, expected},
 #include "lang/functions.def"
 };
 
@@ -28,12 +28,18 @@ static const struct {
   const char *name;
   uint8_t function;
 } kr_accessors[] = {
-    {"lowercase", KR_FUNCTION_LOWERCASE}, {"uppercase", KR_FUNCTION_UPPERCASE},
-    {"trim", KR_FUNCTION_TRIM},           {"length", KR_FUNCTION_LENGTH},
-    {"first", KR_FUNCTION_FIRST},         {"last", KR_FUNCTION_LAST},
-    {"string", KR_FUNCTION_TO_STRING},    {"number", KR_FUNCTION_TO_NUMBER},
-    {"boolean", KR_FUNCTION_TO_BOOL},     {"json", KR_FUNCTION_TO_JSON},
-    {"base64", KR_FUNCTION_BASE64_ENCODE}, {"urlEncode", KR_FUNCTION_URL_ENCODE},
+    {"lowercase", KR_FUNCTION_LOWERCASE},
+    {"uppercase", KR_FUNCTION_UPPERCASE},
+    {"trim", KR_FUNCTION_TRIM},
+    {"length", KR_FUNCTION_LENGTH},
+    {"first", KR_FUNCTION_FIRST},
+    {"last", KR_FUNCTION_LAST},
+    {"string", KR_FUNCTION_TO_STRING},
+    {"number", KR_FUNCTION_TO_NUMBER},
+    {"boolean", KR_FUNCTION_TO_BOOL},
+    {"json", KR_FUNCTION_TO_JSON},
+    {"base64", KR_FUNCTION_BASE64_ENCODE},
+    {"urlEncode", KR_FUNCTION_URL_ENCODE},
 };
 
 const kr_function_info *kr_function_row(unsigned function) {

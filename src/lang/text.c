@@ -82,8 +82,8 @@ static kr_node *kr_text_reference(kr_compiler *compiler, size_t *offset) {
   uint8_t root = 0;
   if (!kr_parser_root(word, &root)) {
     int byte = kr_text_byte(compiler->text, end);
-    bool is_path = byte == '[' || (byte == '.' && kr_text_is_name_start(
-                                                      kr_text_byte(compiler->text, end + 1)));
+    bool is_path = byte == '[' ||
+                   (byte == '.' && kr_text_is_name_start(kr_text_byte(compiler->text, end + 1)));
     if (is_path) {
       kr_parser_unknown_root(compiler, word, start);
       *offset = end;
@@ -163,9 +163,9 @@ static void kr_text_scan(kr_compiler *compiler, kr_field *field) {
   kr_text_parts parts = {0};
   size_t offset = 0;
   while (compiler->status == KR_OK && compiler->n_nodes <= KR_LIMIT_NODES) {
-    const uint8_t *found = offset >= compiler->text.len
-                               ? NULL
-                               : memchr(compiler->text.ptr + offset, '$', compiler->text.len - offset);
+    const uint8_t *found = offset >= compiler->text.len ? NULL
+                                                        : memchr(compiler->text.ptr + offset, '$',
+                                                                 compiler->text.len - offset);
     if (found == NULL)
       break;
     offset = (size_t)(found - compiler->text.ptr);
