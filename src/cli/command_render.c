@@ -3,6 +3,7 @@
  * command_render.c - render a template without any value: what the request
  * would look like, and where each secret lands.
  */
+#define _GNU_SOURCE
 #include "cli/cli.h"
 
 #include <stdlib.h>

@@ -3,6 +3,7 @@
  * command_secret.c - secret set, list, show, delete. A value comes in through a
  * prompt, a pipe or a file, straight into locked memory, and is never shown.
  */
+#define _GNU_SOURCE
 #include "cli/cli.h"
 
 #include <errno.h>

@@ -3,6 +3,7 @@
  * main.c - the command: protect the process, read the line, run the command,
  * and see that all of its output arrived.
  */
+#define _GNU_SOURCE
 #include "cli/cli.h"
 
 #include <errno.h>

@@ -7,6 +7,7 @@
  *
  * A FILE that fails stays failed; main() looks at stdout once, at the end.
  */
+#define _GNU_SOURCE
 #include "cli/cli.h"
 
 #include <stdlib.h>

@@ -10,6 +10,7 @@
  *
  * With --json the same as one object on stderr.
  */
+#define _GNU_SOURCE
 #include "cli/cli.h"
 
 #include <stdarg.h>

@@ -3,6 +3,7 @@
  * table.c - rows of cells for people: each column as wide as its widest cell,
  * two blanks between, nothing after the last.
  */
+#define _GNU_SOURCE
 #include "cli/cli.h"
 
 #include <stdlib.h>
