@@ -64,6 +64,26 @@ kr_status kr_cli_no_home(kr_error *error) {
   return KR_NOT_FOUND;
 }
 
+/**
+ * The system says "permission denied" as one of many I/O errors. For a home it
+ * is a refusal of its own: whoever runs this is not meant to use it.
+ */
+static kr_status kr_cli_explain_access(const char *home, kr_error *error) {
+  static const char *const parts[] = {"", "/settings.json", "/vault", "/events"};
+  for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+    char path[KR_CLI_MAX_PATH_BYTES];
+    int len = snprintf(path, sizeof path, "%s%s", home, parts[i]);
+    if (len < 0 || (size_t)len >= sizeof path || access(path, F_OK) != 0)
+      continue;
+    if (access(path, R_OK | W_OK) == 0)
+      continue;
+    error->status = KR_REFUSED;
+    kr_cli_hint(error, "%s must be readable and writable by you; is it another user's home?", path);
+    return KR_REFUSED;
+  }
+  return error->status;
+}
+
 kr_status kr_cli_open(kr_cli *cli, bool without_key, kr_engine **ret_engine, kr_error *error) {
   kr_cli_home home = {0};
   kr_status status = kr_cli_resolve(cli, &home, error);
@@ -78,6 +98,8 @@ kr_status kr_cli_open(kr_cli *cli, bool without_key, kr_engine **ret_engine, kr_
   status = kr_engine_open(&home.options, ret_engine, error);
   if (status == KR_NOT_FOUND && without_key)
     return KR_OK;
+  if (status == KR_IO)
+    return kr_cli_explain_access(home.options.home, error);
   if (status == KR_NOT_FOUND && error->hint[0] == '\0')
     kr_cli_hint(error, "`krosyn init` creates one; --home DIR or KROSYN_HOME names another");
   return status;

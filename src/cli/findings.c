@@ -16,6 +16,11 @@ kr_status kr_cli_take_finding(void *ctx, const kr_finding *finding) {
     findings->n_warnings++;
   if (findings->out == NULL)
     return KR_OK;
+  if (!findings->is_json && findings->out == stderr) {
+    /* On stderr every line that begins a message says whose it is. */
+    kr_cli_show_error(stderr, finding->is_error ? NULL : "krosyn: warning", finding->error, &place);
+    return KR_OK;
+  }
   if (!findings->is_json) {
     kr_cli_show_error(findings->out, severity, finding->error, &place);
     return KR_OK;

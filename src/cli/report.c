@@ -157,7 +157,7 @@ static void kr_cli_show_where(FILE *out, const kr_error *error, const kr_cli_pla
 void kr_cli_show_error(FILE *out, const char *kind, const kr_error *error,
                        const kr_cli_place *place) {
   bool is_colored = kr_cli_is_colored(out);
-  bool is_warning = kind != NULL && strcmp(kind, "warning") == 0;
+  bool is_warning = kind != NULL && strstr(kind, "warning") != NULL;
   (void)fprintf(out, "%s%s:%s ",
                 !is_colored  ? ""
                 : is_warning ? "\033[1;33m"
