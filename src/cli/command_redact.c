@@ -185,8 +185,19 @@ static int kr_cli_redact_failed(const kr_cli_redact *redact, kr_error *error) {
   return kr_cli_fail(redact->cli, error, NULL);
 }
 
+static bool kr_cli_reads_stdin(const kr_cli *cli) {
+  for (size_t i = 0; i < cli->n_arguments; i++)
+    if (strcmp(cli->arguments[i], "-") == 0)
+      return true;
+  return cli->n_arguments == 0;
+}
+
 int kr_cli_run_redact(kr_cli *cli) {
   kr_error error = {0};
+  const char *values = cli->values[KR_CLI_VALUES];
+  if (values != NULL && strcmp(values, "-") == 0 && kr_cli_reads_stdin(cli))
+    return kr_cli_usage(cli, "standard input cannot be both the values and the text",
+                        "name the files to redact, or put the values in a file");
   KR_CLI_CLEANUP(kr_cli_redact_done) kr_cli_redact redact = {.cli = cli};
   kr_status status = kr_cli_redact_begin(&redact, &error);
   if (status != KR_OK)

@@ -52,22 +52,27 @@ static kr_str kr_cli_without_final_newline(kr_str text) {
   return text;
 }
 
-static kr_status kr_cli_read_option_file(const kr_cli *cli, kr_cli_option option, const char *what,
-                                         kr_cli_bytes *bytes, kr_error *error) {
-  if (cli->values[option] == NULL)
+static kr_status kr_cli_read_data(const kr_cli *cli, kr_cli_option option, const char *what,
+                                  kr_cli_bytes *bytes, kr_error *error) {
+  const char *path = cli->values[option];
+  if (path == NULL)
     return KR_OK;
-  return kr_cli_read_file(cli->values[option], what, bytes, error);
+  kr_status status = kr_cli_read_file(path, what, bytes, error);
+  /* For the library no bytes are no data; a file that is given and empty is a mistake. */
+  if (status == KR_OK && bytes->len == 0)
+    return kr_cli_error(error, KR_INVALID, "the %s is empty: %s", what, path);
+  return status;
 }
 
 static kr_status kr_cli_render_read(const kr_cli *cli, kr_cli_render *render, kr_error *error) {
   kr_status status =
-      kr_cli_read_option_file(cli, KR_CLI_TEMPLATE, "template", &render->template_file, error);
+      kr_cli_read_data(cli, KR_CLI_TEMPLATE, "template", &render->template_file, error);
   if (status == KR_OK)
-    status = kr_cli_read_option_file(cli, KR_CLI_PAYLOAD, "payload", &render->payload, error);
+    status = kr_cli_read_data(cli, KR_CLI_PAYLOAD, "payload", &render->payload, error);
   if (status == KR_OK)
-    status = kr_cli_read_option_file(cli, KR_CLI_LOOKUP, "lookup", &render->lookup, error);
+    status = kr_cli_read_data(cli, KR_CLI_LOOKUP, "lookup", &render->lookup, error);
   if (status == KR_OK)
-    status = kr_cli_read_option_file(cli, KR_CLI_PROCESSED, "processed", &render->processed, error);
+    status = kr_cli_read_data(cli, KR_CLI_PROCESSED, "processed", &render->processed, error);
   render->source = cli->n_arguments == 1
                        ? kr_cli_str(cli->arguments[0])
                        : kr_cli_without_final_newline(kr_cli_bytes_str(&render->template_file));

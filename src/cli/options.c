@@ -83,6 +83,9 @@ static void kr_cli_read_option(kr_cli_reader *reader, int argc, char **argv, int
     }
     value = argv[++*index];
   }
+  /* An empty path or name is a variable that was not set; an empty text may be meant. */
+  if (row->argument != NULL && value[0] == '\0' && strcmp(row->argument, "TEXT") != 0)
+    reader->without_value = row->name;
   if (row->argument != NULL && (reader->seen & KR_CLI_BIT(option)) != 0)
     reader->twice = row->name;
   reader->seen |= KR_CLI_BIT(option);
@@ -195,6 +198,11 @@ static int kr_cli_check_command(const kr_cli *cli, const kr_cli_reader *reader) 
                    kr_cli_options[i].name);
     return kr_cli_usage(cli, message, hint);
   }
+  size_t n_from_stdin = 0;
+  for (unsigned i = 0; i < KR_CLI_N_OPTIONS; i++)
+    n_from_stdin += cli->values[i] != NULL && strcmp(cli->values[i], "-") == 0;
+  if (n_from_stdin > 1)
+    return kr_cli_usage(cli, "only one option can read standard input", "");
   if (cli->n_arguments < cli->command->min_arguments) {
     (void)snprintf(message, sizeof message, "`krosyn %s` needs %s", cli->command->name,
                    cli->command->arguments);

@@ -88,6 +88,7 @@ class Render(HomeCase):
         self.assertNotIn(b"kroPrivate", result.err)
         error = json.loads(self.fails(1, "render", "--json", "--payload", path, "--", "a").err)
         self.assertEqual(error["error"]["offset"], 26)
+        self.fails(1, "render", "--payload", "/dev/null", "--", "a", says="is empty")
         self.fails(1, "render", "--payload", self.dir + "/none.json", "--", "a",
                    says="cannot open the payload")
 
