@@ -11,39 +11,10 @@
 
 #include <stdlib.h>
 
-#define KR_LIMIT_SPANS 65536u /* marked stretches of one output */
-
-void kr_rendered_init(kr_rendered *rendered) {
-  *rendered = (kr_rendered){.buf = KR_BUF_INIT(KR_LIMIT_BODY_BYTES, kr_sensitive_memory())};
-}
-
-void kr_rendered_done(kr_rendered *rendered) {
-  kr_buf_done(&rendered->buf);
-  free(rendered->spans);
-  rendered->spans = NULL;
-  rendered->n_spans = 0;
-  rendered->cap_spans = 0;
-}
-
-/* Room for one more span; doubling, so that a warm output allocates no more. */
-static kr_status kr_output_reserve(kr_rendered *out) {
-  if (out->n_spans < out->cap_spans)
-    return KR_OK;
-  if (out->cap_spans >= KR_LIMIT_SPANS)
-    return KR_LIMIT;
-  uint32_t cap = out->cap_spans == 0 ? 16 : out->cap_spans * 2;
-  kr_span *grown = realloc(out->spans, (size_t)cap * sizeof(kr_span));
-  if (grown == NULL)
-    return KR_NOMEM;
-  out->spans = grown;
-  out->cap_spans = cap;
-  return KR_OK;
-}
-
 /* A span from `start` to the end of the bytes, with the origin of a part. */
 static kr_status kr_output_mark(kr_rendered *out, size_t start, const kr_span *part,
                                 uint8_t context) {
-  KR_TRY(kr_output_reserve(out));
+  KR_TRY(kr_rendered_reserve_spans(out, 1));
   kr_span span = *part;
   span.offset = (uint32_t)start;
   span.len = (uint32_t)(out->buf.len - start);
