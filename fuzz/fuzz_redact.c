@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * fuzz_redact.c - streaming equals one shot for any split, and the second
- * search finds nothing in the output.
+ * search finds nothing in what is left between the markers. (Across a marker it
+ * may: a value "D]ab" appears wherever another one is redacted before "ab".)
  *
  * Input: count of values (1 byte, mod 4, plus 1); for each its length (1 byte)
  * and bytes; the length of the first chunk (1 byte); the rest is the text, fed
@@ -45,6 +46,18 @@ static kr_redact_set *kr_fuzz_set(kr_str *input) {
   return set;
 }
 
+static bool kr_fuzz_is_clean(const kr_redact_set *set, kr_str output) {
+  size_t from = 0;
+  size_t marker = kr_str_find(output, KR_STR(KR_REDACT_MARKER), 0);
+  while (marker != SIZE_MAX) {
+    if (!kr_redact_verify(set, kr_str_slice(output, from, marker)))
+      return false;
+    from = marker + sizeof(KR_REDACT_MARKER) - 1;
+    marker = kr_str_find(output, KR_STR(KR_REDACT_MARKER), from);
+  }
+  return kr_redact_verify(set, kr_str_skip(output, from));
+}
+
 static kr_status kr_fuzz_write(void *ctx, kr_str bytes) { return kr_buf_append(ctx, bytes); }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -60,7 +73,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     KR_FUZZ_MUST(kr_redact_stream_feed(stream, kr_fuzz_bytes(&input, chunk)) == KR_OK);
   KR_FUZZ_MUST(kr_redact_stream_finish(stream) == KR_OK);
   KR_FUZZ_MUST(kr_str_equal(kr_buf_str(&whole), kr_buf_str(&split)));
-  KR_FUZZ_MUST(kr_redact_verify(set, kr_buf_str(&whole)));
+  KR_FUZZ_MUST(kr_fuzz_is_clean(set, kr_buf_str(&whole)));
   kr_redact_stream_free(stream);
   kr_redact_set_free(set);
   kr_buf_done(&whole);

@@ -12,6 +12,9 @@
 
 #define KR_REDACT_FIELD_BYTES (32u * 1024u * 1024u) /* of one field before it is cut */
 
+/* Levels of a tree kept as a tree: with the record's own around it, readers still accept it. */
+#define KR_REDACT_TREE_DEPTH (KR_JSON_MAX_DEPTH - 16u)
+
 typedef struct kr_redact_field {
   const kr_redact_set *set;
   size_t limit_bytes;      /* of redacted text kept */

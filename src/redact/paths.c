@@ -10,12 +10,14 @@ static uint32_t kr_redact_path_depth(const kr_redact_scan *scan, const kr_redact
 
 /*
  * More readings than there is room for: nobody's ordinary text, but somebody
- * may try. What this one might have become is removed rather than let through.
+ * may try. All this one might still become is removed rather than let through:
+ * what it has matched, and as much as the longest pattern could still take.
  */
 static void kr_redact_path_give_up(kr_redact_scan *scan, const kr_redact_path *path) {
-  uint64_t start = kr_redact_path_start(scan, path, kr_redact_path_depth(scan, path), path->resume);
-  if (start < path->resume)
-    kr_redact_scan_cover(scan, start, path->resume, KR_REDACT_NO_VALUE);
+  uint32_t depth = kr_redact_path_depth(scan, path);
+  uint64_t start = kr_redact_path_start(scan, path, depth, path->resume);
+  uint64_t rest = (uint64_t)(scan->set->forms->max_len - depth) * KR_REDACT_TOKEN_BYTES;
+  kr_redact_scan_cover(scan, start, path->resume + rest, KR_REDACT_NO_VALUE);
 }
 
 static bool kr_redact_path_take(kr_redact_scan *scan, kr_redact_path *path,
@@ -62,10 +64,7 @@ void kr_redact_paths_fork(kr_redact_scan *scan, const kr_redact_token *token) {
       kr_redact_escapes_undo(&scan->escapes);
       continue;
     }
-    if (scan->n_waiting == KR_REDACT_WAITING) {
-      kr_redact_path_give_up(scan, &child);
-      continue;
-    }
+    KR_ASSERT(scan->n_waiting < KR_REDACT_WAITING);
     scan->waiting[scan->n_waiting++] = child;
     joint = 0;
   }
@@ -83,50 +82,95 @@ void kr_redact_paths_step(kr_redact_scan *scan, uint8_t byte) {
   }
 }
 
-/* Those that waited for pos go behind all others: they differ from them up to here. */
-static void kr_redact_paths_arrive(kr_redact_scan *scan) {
-  size_t n_kept = 0;
-  for (size_t i = 0; i < scan->n_waiting; i++) {
-    kr_redact_path *path = &scan->waiting[i];
-    if (path->resume != scan->pos)
-      scan->waiting[n_kept++] = *path;
-    else if (scan->n_paths < KR_REDACT_PATHS)
-      scan->paths[scan->n_paths++] = *path;
-    else
-      kr_redact_path_give_up(scan, path);
-  }
-  scan->n_waiting = n_kept;
-}
-
 static uint64_t kr_redact_path_first(const kr_redact_scan *scan, const kr_redact_path *path) {
   return kr_redact_path_start(scan, path, kr_redact_path_depth(scan, path), scan->pos);
 }
 
-/* Drop what neighbours know: only the nearest neighbour can, since it shares the most. */
-static void kr_redact_paths_prune(kr_redact_scan *scan) {
+static uint64_t kr_redact_later(uint64_t a, uint64_t b) { return a > b ? a : b; }
+
+/*
+ * Drop what neighbours know: only the nearest neighbour can, since it shares
+ * the most. Returns the latest joint of those dropped from the end.
+ */
+static uint64_t kr_redact_paths_prune(kr_redact_scan *scan) {
   size_t n_kept = 0;
   uint64_t joint = 0; /* the latest joint of those dropped since the last one kept */
   for (size_t i = 0; i < scan->n_paths; i++) {
     kr_redact_path path = scan->paths[i];
-    path.joint = path.joint > joint ? path.joint : joint;
+    path.joint = kr_redact_later(path.joint, joint);
     if (kr_redact_path_first(scan, &path) >= path.joint) {
       joint = path.joint;
       continue;
     }
-    while (n_kept > 0 && kr_redact_path_first(scan, &scan->paths[n_kept - 1]) >= path.joint) {
-      n_kept--;
-      if (scan->paths[n_kept].joint > path.joint)
-        path.joint = scan->paths[n_kept].joint;
-    }
+    while (n_kept > 0 && kr_redact_path_first(scan, &scan->paths[n_kept - 1]) >= path.joint)
+      path.joint = kr_redact_later(path.joint, scan->paths[--n_kept].joint);
     scan->paths[n_kept++] = path;
     joint = 0;
   }
   scan->n_paths = n_kept;
+  return joint;
+}
+
+/* Is there another path in the same state that starts earlier (or as early, and stands before)? */
+static bool kr_redact_path_is_double(const kr_redact_scan *scan, size_t index) {
+  uint64_t first = kr_redact_path_first(scan, &scan->paths[index]);
+  for (size_t i = 0; i < scan->n_paths; i++) {
+    if (i == index || scan->paths[i].node != scan->paths[index].node)
+      continue;
+    uint64_t other = kr_redact_path_first(scan, &scan->paths[i]);
+    if (other < first || (other == first && i < index))
+      return true;
+  }
+  return false;
+}
+
+/* When there is no room: of paths in the same state the one that covers the most is enough. */
+static uint64_t kr_redact_paths_thin(kr_redact_scan *scan) {
+  bool is_double[KR_REDACT_PATHS];
+  uint64_t joint = 0;
+  size_t n_kept = 0;
+  for (size_t i = 0; i < scan->n_paths; i++)
+    is_double[i] = kr_redact_path_is_double(scan, i);
+  for (size_t i = 0; i < scan->n_paths; i++) {
+    kr_redact_path path = scan->paths[i];
+    path.joint = joint = kr_redact_later(path.joint, joint);
+    if (is_double[i])
+      continue;
+    scan->paths[n_kept++] = path;
+    joint = 0;
+  }
+  scan->n_paths = n_kept;
+  return joint;
+}
+
+/* Those that waited for pos go behind all others: they differ from them up to here. */
+static void kr_redact_paths_arrive(kr_redact_scan *scan) {
+  size_t n_kept = 0;
+  uint64_t joint = 0; /* to those dropped between the last path and the next */
+  for (size_t i = 0; i < scan->n_waiting; i++) {
+    kr_redact_path path = scan->waiting[i];
+    if (path.resume != scan->pos) {
+      scan->waiting[n_kept++] = path;
+      continue;
+    }
+    if (scan->n_paths == KR_REDACT_PATHS)
+      joint = kr_redact_later(joint, kr_redact_paths_prune(scan));
+    if (scan->n_paths == KR_REDACT_PATHS)
+      joint = kr_redact_later(joint, kr_redact_paths_thin(scan));
+    path.joint = joint = kr_redact_later(path.joint, joint);
+    if (scan->n_paths == KR_REDACT_PATHS) {
+      kr_redact_path_give_up(scan, &path);
+      continue;
+    }
+    scan->paths[scan->n_paths++] = path;
+    joint = 0;
+  }
+  scan->n_waiting = n_kept;
 }
 
 void kr_redact_paths_settle(kr_redact_scan *scan) {
   if (scan->n_waiting > 0)
     kr_redact_paths_arrive(scan);
   if (scan->n_paths > 0)
-    kr_redact_paths_prune(scan);
+    (void)kr_redact_paths_prune(scan);
 }

@@ -165,11 +165,18 @@ void kr_record_body(kr_record *record, const char *field, kr_str bytes, bool is_
                     bool *ret_truncated) {
   KR_CLEANUP(kr_arena_done)
   kr_arena arena = KR_ARENA_INIT(4 * KR_REDACT_FIELD_BYTES, kr_sensitive_memory());
+  KR_CLEANUP(kr_redact_field_done) kr_redact_field data;
   const kr_json *json = NULL;
+  kr_status status = KR_INVALID;
+  kr_redact_field_init(&data, record->set, KR_RECORD_BODY_BYTES);
   if (is_json && kr_json_parse(bytes, NULL, &arena, &json, NULL) == KR_OK)
-    kr_record_json(record, field, json, ret_truncated);
-  else
-    kr_record_text(record, field, bytes, ret_truncated);
+    status = kr_redact_field_tree(&data, json, false);
+  if (status == KR_INVALID || status == KR_LIMIT) { /* no JSON, or too deep for a tree */
+    kr_redact_field_done(&data);
+    kr_redact_field_init(&data, record->set, KR_RECORD_BODY_BYTES);
+    status = kr_redact_field_text(&data, bytes, NULL, 0);
+  }
+  kr_record_put_field(record, field, &data, status, ret_truncated);
 }
 
 /* Names are organizations' words, not data; one that is not text is not repeated. */

@@ -28,8 +28,13 @@
 #include "redact/set.h"
 #include "redact/token.h"
 
-#define KR_REDACT_PATHS 16u   /* readings with escapes kept at once; see kr_redact_arrive */
-#define KR_REDACT_WAITING 48u /* readings that stand behind an escape just taken */
+#define KR_REDACT_PATHS 32u /* readings with escapes kept at once; see kr_redact_paths_arrive */
+
+/*
+ * Readings that stand behind an escape just taken. Inside an escape at most one
+ * other can start (the second backslash of "\\"), so two groups wait at most.
+ */
+#define KR_REDACT_WAITING (2u * (KR_REDACT_PATHS + 1u))
 
 /** Receives output; is_marker says that bytes are one whole marker. */
 typedef kr_status (*kr_redact_sink)(void *ctx, kr_str bytes, bool is_marker);

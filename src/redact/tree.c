@@ -8,6 +8,8 @@
  *   names [ {offset, len, next_number} ... outer | inner ]     texts [ bytes ... ]
  */
 #include "redact/field.h"
+
+#include "base/utf8.h"
 #include "redact/hits.h"
 #include "secmem/sensitive.h"
 
@@ -69,6 +71,12 @@ static kr_status kr_redact_leaf(kr_redact_walk *walk, kr_str text, bool *ret_cha
   KR_TRY(kr_redact_spans(walk->set, text, (const kr_span *)(const void *)walk->spans.ptr,
                          walk->spans.len / sizeof(kr_span), NULL, &walk->leaf, walk->report));
   *ret_changed = walk->report->n_runs > n_runs;
+  /* A value that is no text can match inside a code point: then nothing of the leaf is left. */
+  if (!kr_utf8_is_valid(kr_buf_str(&walk->leaf))) {
+    *ret_changed = true;
+    kr_buf_reset(&walk->leaf);
+    KR_TRY(kr_buf_append(&walk->leaf, KR_STR(KR_REDACT_MARKER)));
+  }
   KR_TRY(kr_buf_append(walk->decoded, kr_buf_str(&walk->leaf)));
   return kr_buf_byte(walk->decoded, 0xFF);
 }
@@ -200,13 +208,13 @@ static kr_status kr_redact_array(kr_redact_walk *walk, const kr_json *json) {
   return walk->writer->status;
 }
 
-/* Recursion is bounded by KR_JSON_MAX_DEPTH, also for trees made by hand. */
+/* Recursion is bounded by KR_REDACT_TREE_DEPTH, also for trees made by hand. */
 static kr_status kr_redact_value(kr_redact_walk *walk, const kr_json *json) {
   if (json->type == KR_JSON_STRING)
     return kr_redact_string(walk, kr_json_text(json));
   if (json->type != KR_JSON_OBJECT && json->type != KR_JSON_ARRAY)
     return kr_redact_scalar(walk, json);
-  if (walk->depth >= KR_JSON_MAX_DEPTH)
+  if (walk->depth >= KR_REDACT_TREE_DEPTH)
     return KR_LIMIT;
   walk->depth++;
   kr_status status =

@@ -238,8 +238,7 @@ static size_t search_value(kr_naive_value value, kr_str text, bool *covered) {
   return n_matches + search_pattern(&pattern, text, covered);
 }
 
-size_t kr_naive_redact(const kr_naive_value *values, size_t n_values, kr_str text, kr_buf *out) {
-  bool covered[NAIVE_TEXT_MAX] = {false};
+size_t kr_naive_cover(const kr_naive_value *values, size_t n_values, kr_str text, bool *covered) {
   size_t n_matches = 0;
   KR_ASSERT(text.len < NAIVE_TEXT_MAX);
   for (size_t i = 0; i < n_values; i++) {
@@ -254,6 +253,12 @@ size_t kr_naive_redact(const kr_naive_value *values, size_t n_values, kr_str tex
     n_matches += search_value(values[i], text, covered);
     n_matches += search_value(trimmed, text, covered);
   }
+  return n_matches;
+}
+
+size_t kr_naive_redact(const kr_naive_value *values, size_t n_values, kr_str text, kr_buf *out) {
+  bool covered[NAIVE_TEXT_MAX] = {false};
+  size_t n_matches = kr_naive_cover(values, n_values, text, covered);
   for (size_t i = 0; i < text.len; i++) {
     if (!covered[i])
       KR_ASSERT(kr_buf_byte(out, text.ptr[i]) == KR_OK);

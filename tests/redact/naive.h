@@ -17,6 +17,9 @@ typedef struct kr_naive_value {
 /** Append the redacted text; returns how many matches there were. */
 size_t kr_naive_redact(const kr_naive_value *values, size_t n_values, kr_str text, kr_buf *out);
 
+/** The same without output: covered[i] says that byte i is removed. */
+size_t kr_naive_cover(const kr_naive_value *values, size_t n_values, kr_str text, bool *covered);
+
 /** A set of these values, named "V0", "V1", ...; aborts on failure. */
 kr_redact_set *kr_naive_set(const kr_naive_value *values, size_t n_values);
 

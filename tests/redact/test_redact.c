@@ -5,10 +5,12 @@
  * they hold, floods, and failing allocations.
  */
 #include "redact/naive.h"
+#include "redact/set.h"
 #include "support/failalloc.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -368,6 +370,41 @@ static void total_is_limited(void **state) {
                    KR_LIMIT);
 }
 
+static void number_of_values_is_limited(void **state) {
+  KR_CLEANUP(kr_redact_builder_freep) kr_redact_builder *builder = NULL;
+  kr_error error = {0};
+  (void)state;
+  assert_int_equal(kr_redact_builder_new(&builder, &error), KR_OK);
+  for (uint32_t i = 0; i < KR_REDACT_MAX_VALUES; i++)
+    assert_int_equal(kr_redact_builder_add(builder, KR_STR("A"), i, KR_STR("abcd"), NULL), KR_OK);
+  assert_int_equal(kr_redact_builder_add(builder, KR_STR("A"), 0, KR_STR("abcd"), &error),
+                   KR_LIMIT);
+}
+
+/* Many values that share prefixes and borders: the automaton stays consistent and finds each. */
+static void many_values(void **state) {
+  KR_CLEANUP(kr_redact_builder_freep) kr_redact_builder *builder = NULL;
+  KR_CLEANUP(kr_redact_set_freep) kr_redact_set *set = NULL;
+  (void)state;
+  assert_int_equal(kr_redact_builder_new(&builder, NULL), KR_OK);
+  for (uint32_t i = 0; i < 3000; i++) {
+    char value[32];
+    int n = snprintf(value, sizeof(value), "%u-key-%u", i % 50, i * 7919u);
+    assert_int_equal(
+        kr_redact_builder_add(builder, KR_STR("K"), i, kr_str_from(value, (size_t)n), NULL), KR_OK);
+  }
+  assert_int_equal(kr_redact_builder_build(builder, &set, NULL), KR_OK);
+  kr_redact_automaton_validate(set->forms);
+  kr_redact_automaton_validate(set->hex);
+  for (uint32_t i = 0; i < 3000; i++) {
+    char text[64];
+    int n = snprintf(text, sizeof(text), "(%u%%2Dkey-%u)", i % 50, i * 7919u);
+    KR_CLEANUP(kr_buf_done) kr_buf out = KR_BUF_INIT(1000, NULL);
+    assert_int_equal(kr_redact_bytes(set, kr_str_from(text, (size_t)n), NULL, &out, NULL), KR_OK);
+    assert_text(&out, "(" M ")");
+  }
+}
+
 /* What the check looks for, found by itself in text that was never redacted. */
 static void verify_finds_each_form(void **state) {
   static const char *const leaks[] = {
@@ -461,6 +498,8 @@ int main(void) {
       cmocka_unit_test(hits_are_counted),
       cmocka_unit_test(sets_and_their_limits),
       cmocka_unit_test(total_is_limited),
+      cmocka_unit_test(number_of_values_is_limited),
+      cmocka_unit_test(many_values),
       cmocka_unit_test(verify_finds_each_form),
       cmocka_unit_test(failures_stick),
       cmocka_unit_test(allocations_may_fail),
