@@ -85,7 +85,8 @@ typedef struct value_row {
 } value_row;
 
 /* KR_STR for static tables: a compound literal is no constant. */
-#define TEXT(literal) {(const uint8_t *)("" literal), sizeof(literal) - 1}
+#define TEXT(literal)                                                                              \
+  { (const uint8_t *)("" literal), sizeof(literal) - 1 }
 
 static const value_row value_rows[] = {
     {"value: one byte", TEXT("x"), NULL, KR_OK},
@@ -96,8 +97,8 @@ static const value_row value_rows[] = {
      KR_OK},
     {"value: 60 bytes fill a bucket",
      TEXT("123456789012345678901234567890123456789012345678901234567890"), NULL, KR_OK},
-    {"value: 61 bytes", TEXT("1234567890123456789012345678901234567890123456789012345678901"),
-     NULL, KR_OK},
+    {"value: 61 bytes", TEXT("1234567890123456789012345678901234567890123456789012345678901"), NULL,
+     KR_OK},
     {"value: empty", TEXT(""), NULL, KR_INVALID},
     {"value: blank", TEXT(" \t\r\n"), NULL, KR_INVALID},
     {"value: marker", TEXT("[REDACTED]"), NULL, KR_INVALID},
