@@ -299,6 +299,26 @@ static void test_chain_break(void **state) {
   test_dump_free(&dump);
 }
 
+/* Whoever can write the store but has no key: an index entry that leads to another organization. */
+static void test_forged_index(void **state) {
+  test_log *log = *state;
+  fill(log);
+  kr_event_place own = kr_event_place_by_org(1, 1);
+  kr_event_place forged = kr_event_place_by_org(2, 1);
+  test_dump dump = test_dump_store(log->store);
+  test_raw_put(log->store, kr_event_place_str(&forged), value_at(&dump, kr_event_place_str(&own)));
+  assert_int_equal(list(log, 2, 10, "2:2 "), KR_CORRUPT);
+  assert_int_equal(test_log_verify(log, NULL), KR_CORRUPT);
+  test_restore_store(log->store, &dump);
+  char id[KR_UUID_TEXT_BYTES];
+  test_event_id(1, id);
+  own = kr_event_place_by_id(1, kr_str_cstr(id));
+  forged = kr_event_place_by_id(2, kr_str_cstr(id));
+  test_raw_put(log->store, kr_event_place_str(&forged), value_at(&dump, kr_event_place_str(&own)));
+  assert_int_equal(find(log, 2, id, ""), KR_CORRUPT);
+  test_dump_free(&dump);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       LOG_TEST(test_newest_first),  LOG_TEST(test_find),
@@ -307,6 +327,7 @@ int main(void) {
       LOG_TEST(test_every_byte),    LOG_TEST(test_every_removal),
       LOG_TEST(test_every_move),    LOG_TEST(test_named),
       LOG_TEST(test_spliced),       LOG_TEST(test_chain_break),
+      LOG_TEST(test_forged_index),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
