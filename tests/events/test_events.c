@@ -277,8 +277,15 @@ static void test_spliced(void **state) {
   assert_int_equal(test_log_verify(log, NULL), KR_OK);
   test_raw_put(log->store, kr_event_place_str(&third), value_at(&one, kr_event_place_str(&third)));
   assert_int_equal(test_log_verify(log, NULL), KR_CORRUPT);
+  /* All of the one, under the head of the other. */
+  test_dump two = test_dump_store(log->store);
+  test_restore_store(log->store, &one);
+  test_raw_put(log->store, KR_STR("eh"), value_at(&two, KR_STR("eh")));
+  assert_int_equal(test_log_verify(log, NULL), KR_CORRUPT);
+  assert_non_null(strstr(log->error.message, "event 3 does not lead to the head"));
   test_dump_free(&base);
   test_dump_free(&one);
+  test_dump_free(&two);
 }
 
 /* The chain value alone is altered: records are whole, the chain is not. */
@@ -319,6 +326,27 @@ static void test_forged_index(void **state) {
   test_dump_free(&dump);
 }
 
+/* The mark of a settled intent put back in place of a pending one's: the counts still fit. */
+static void test_pending_exchanged(void **state) {
+  test_log *log = *state;
+  char first[KR_UUID_TEXT_BYTES];
+  char second[KR_UUID_TEXT_BYTES];
+  test_event_id(1, first);
+  test_event_id(2, second);
+  kr_event_place settled = kr_event_place_pending(kr_str_cstr(first));
+  kr_event_place pending = kr_event_place_pending(kr_str_cstr(second));
+  assert_int_equal(test_intent(log, 1, 1, TEST_NOW_MS), KR_OK);
+  test_dump before = test_dump_store(log->store);
+  assert_int_equal(test_append(log, 1, 1), KR_OK);
+  assert_int_equal(test_intent(log, 1, 2, TEST_NOW_MS), KR_OK);
+  test_raw_remove(log->store, kr_event_place_str(&pending));
+  test_raw_put(log->store, kr_event_place_str(&settled),
+               value_at(&before, kr_event_place_str(&settled)));
+  assert_int_equal(test_log_verify(log, NULL), KR_CORRUPT);
+  assert_non_null(strstr(log->error.message, "either pending or settled"));
+  test_dump_free(&before);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       LOG_TEST(test_newest_first),  LOG_TEST(test_find),
@@ -327,7 +355,7 @@ int main(void) {
       LOG_TEST(test_every_byte),    LOG_TEST(test_every_removal),
       LOG_TEST(test_every_move),    LOG_TEST(test_named),
       LOG_TEST(test_spliced),       LOG_TEST(test_chain_break),
-      LOG_TEST(test_forged_index),
+      LOG_TEST(test_forged_index),  LOG_TEST(test_pending_exchanged),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -162,6 +162,93 @@ static void run_move(void **state) {
   (void)test_home_teardown(&inner);
 }
 
+/* Sealed under the very same data key, but for another place or another vault: each part of the
+ * associated data counts by itself. */
+typedef struct context_row {
+  const char *name;
+  uint32_t org_id;
+  const char *secret;
+  uint32_t version;
+  uint8_t uuid_change;
+  kr_status status;
+} context_row;
+
+static const context_row context_rows[] = {
+    {"sealed for this place", 1, "KEY", 2, 0, KR_OK},
+    {"sealed for another organization", 2, "KEY", 2, 0, KR_CORRUPT},
+    {"sealed for another name", 1, "KEX", 2, 0, KR_CORRUPT},
+    {"sealed for another version", 1, "KEY", 1, 0, KR_CORRUPT},
+    {"sealed for another vault", 1, "KEY", 2, 1, KR_CORRUPT},
+};
+
+static void run_context(void **state) {
+  const context_row *row = *state;
+  void *inner = NULL;
+  (void)test_home_setup(&inner);
+  test_home *home = inner;
+  fill(home);
+  kr_org a = {.id = 1, .name = "a"};
+  assert_int_equal(test_open(home, &a, "KEY", 2, KR_STR("a-value-2")), KR_OK);
+  KR_CLEANUP(kr_buf_done) kr_buf record = KR_BUF_INIT(1000, NULL);
+  kr_secret *data_key = NULL;
+  kr_store_txn *txn = test_begin(home, KR_STORE_READ);
+  assert_int_equal(kr_data_key_open(home->vault, txn, 1, 1, &data_key, NULL), KR_OK);
+  kr_store_abort(txn);
+  home->vault->uuid[0] ^= row->uuid_change;
+  assert_int_equal(kr_value_seal(home->vault, data_key, 1, row->org_id, kr_str_cstr(row->secret),
+                                 row->version, KR_STR("planted"), &record, NULL),
+                   KR_OK);
+  home->vault->uuid[0] ^= row->uuid_change;
+  kr_secret_free(data_key);
+  kr_vault_place place = kr_place_value(1, KR_STR("KEY"), 2);
+  test_raw_put(home->store, kr_place_str(&place), kr_buf_str(&record));
+  assert_int_equal(test_open(home, &a, "KEY", 2, KR_STR("planted")), row->status);
+  (void)test_home_teardown(&inner);
+}
+
+/* Without the key nothing is verified, so anything may stand there: it is still well-formed or
+ * refused. */
+static void test_keyless_garbage(void **state) {
+  test_home *home = *state;
+  fill(home);
+  kr_org a = {.id = 1, .name = "a"};
+  kr_secret_meta meta;
+  kr_vault_place place = kr_place_meta(1, KR_STR("KEY"));
+  kr_vault_free(home->vault);
+  home->vault = NULL;
+  assert_int_equal(kr_vault_open(home->store, NULL, home->pool, &home->vault, NULL), KR_OK);
+  static const struct {
+    uint8_t n;
+    uint32_t first, second;
+    const char *description;
+    kr_status status;
+  } rows[] = {
+      {2, 1, 2, "fine", KR_OK},       {2, 2, 1, "falling", KR_CORRUPT},
+      {2, 2, 2, "twice", KR_CORRUPT}, {0, 1, 2, "none", KR_CORRUPT},
+      {11, 1, 2, "many", KR_CORRUPT}, {2, 0, 1, "version 0", KR_CORRUPT},
+      {2, 1, 2, "a\nb", KR_CORRUPT},  {2, 1, 2, "\xff", KR_CORRUPT},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    KR_CLEANUP(kr_buf_done) kr_buf bytes = KR_BUF_INIT(1000, NULL);
+    kr_status status = kr_wire_put_u64(&bytes, 1);
+    status |= kr_wire_put_u64(&bytes, 2);
+    status |= kr_wire_put_str(&bytes, kr_str_cstr(rows[i].description));
+    status |= kr_wire_put_u8(&bytes, rows[i].n);
+    status |= kr_wire_put_u32(&bytes, rows[i].first);
+    status |= kr_wire_put_u64(&bytes, 1);
+    status |= kr_wire_put_u32(&bytes, rows[i].second);
+    status |= kr_wire_put_u64(&bytes, 1);
+    status |= kr_buf_append(&bytes, KR_STR("no MAC, but 32 bytes of something"));
+    bytes.len--;
+    assert_int_equal(status, KR_OK);
+    test_raw_put(home->store, kr_place_str(&place), kr_buf_str(&bytes));
+    kr_store_txn *txn = test_begin(home, KR_STORE_READ);
+    assert_int_equal(kr_vault_secret_meta(home->vault, txn, &a, KR_STR("KEY"), &meta, NULL),
+                     rows[i].status);
+    kr_store_abort(txn);
+  }
+}
+
 /* Old records put back one at a time, and an organization as a whole. */
 static void test_rollback_record(void **state) {
   test_home *home = *state;
@@ -280,18 +367,27 @@ static void test_sum_arithmetic(void **state) {
 }
 
 static const struct CMUnitTest single_tests[] = {
-    HOME_TEST(test_every_byte),      HOME_TEST(test_every_length),
-    HOME_TEST(test_every_removal),   HOME_TEST(test_every_move),
-    HOME_TEST(test_rollback_record), HOME_TEST(test_rollback_org),
-    HOME_TEST(test_org_removed),     HOME_TEST(test_verify_names),
-    HOME_TEST(test_old_snapshot),    cmocka_unit_test(test_sum_arithmetic),
+    HOME_TEST(test_every_byte),
+    HOME_TEST(test_every_length),
+    HOME_TEST(test_every_removal),
+    HOME_TEST(test_every_move),
+    HOME_TEST(test_rollback_record),
+    HOME_TEST(test_rollback_org),
+    HOME_TEST(test_org_removed),
+    HOME_TEST(test_verify_names),
+    HOME_TEST(test_keyless_garbage),
+    HOME_TEST(test_old_snapshot),
+    cmocka_unit_test(test_sum_arithmetic),
 };
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
 
 int main(void) {
-  static struct CMUnitTest tests[COUNT(move_rows) + COUNT(single_tests)];
+  static struct CMUnitTest tests[COUNT(move_rows) + COUNT(context_rows) + COUNT(single_tests)];
   size_t n = 0;
+  for (size_t i = 0; i < COUNT(context_rows); i++)
+    tests[n++] = (struct CMUnitTest){context_rows[i].name, run_context, NULL, NULL,
+                                     (void *)(uintptr_t)&context_rows[i]};
   for (size_t i = 0; i < COUNT(move_rows); i++)
     tests[n++] = (struct CMUnitTest){move_rows[i].name, run_move, NULL, NULL,
                                      (void *)(uintptr_t)&move_rows[i]};
