@@ -58,7 +58,8 @@ static void kr_json_parser_done(kr_json_parser *parser) {
     kr_heap_memory()->release(parser->nodes, parser->capacity * sizeof(kr_json));
 }
 
-/* Describe a failure at a byte, or just behind the last one; returns NULL for the caller to pass on. */
+/* Describe a failure at a byte, or just behind the last one; returns NULL for the caller to pass
+ * on. */
 static const uint8_t *kr_json_fail(kr_json_parser *parser, const uint8_t *at, const char *what) {
   parser->status = kr_fail(parser->reterr, KR_INVALID, "%s", what);
   kr_error_at(parser->reterr, NULL, (size_t)(at - parser->text), 1);
@@ -75,8 +76,8 @@ static const uint8_t *kr_json_fail_limit(kr_json_parser *parser, const uint8_t *
 static const uint8_t *kr_json_fail_memory(kr_json_parser *parser, const uint8_t *at,
                                           kr_status status) {
   if (status == KR_LIMIT)
-    return kr_json_fail_limit(parser, at, "the JSON tree exceeds its memory limit in bytes:",
-                              parser->arena->limit);
+    return kr_json_fail_limit(
+        parser, at, "the JSON tree exceeds its memory limit in bytes:", parser->arena->limit);
   parser->status = kr_fail_nomem(parser->reterr);
   return NULL;
 }

@@ -57,6 +57,22 @@ static void test_growth_is_geometric(void **state) {
   kr_buf_done(&buf);
 }
 
+/* Grown while partly filled: the old memory is given back whole. */
+static void test_growth_of_reserved_room(void **state) {
+  (void)state;
+  kr_buf buf = KR_BUF_INIT(100000, &tracked_memory);
+  for (size_t room = 50; room < 50000; room *= 5) {
+    assert_int_equal(kr_buf_append(&buf, KR_STR("some")), KR_OK);
+    assert_int_equal(kr_buf_reserve(&buf, room), KR_OK);
+    assert_invariant(&buf);
+    assert_true(buf.cap - buf.len >= room);
+  }
+  assert_true(kr_str_equal(kr_buf_str(&buf), KR_STR("somesomesomesomesome")));
+  kr_buf_done(&buf);
+  assert_int_equal(tracked_blocks, 0);
+  assert_false(tracked_mismatch);
+}
+
 static void test_printf(void **state) {
   (void)state;
   for (size_t limit = 0; limit <= 12; limit++) {
@@ -124,6 +140,7 @@ int main(void) {
       cmocka_unit_test(test_every_limit_byte_by_byte),
       cmocka_unit_test(test_append_over_the_limit_changes_nothing),
       cmocka_unit_test(test_growth_is_geometric),
+      cmocka_unit_test(test_growth_of_reserved_room),
       cmocka_unit_test(test_printf),
       cmocka_unit_test(test_reset_wipes_sensitive_memory),
       cmocka_unit_test(test_failing_allocations),

@@ -35,29 +35,34 @@ static void test_null_is_allowed(void **state) {
   kr_error_at(NULL, "x", 1, 2);
 }
 
-/* Every length around the size of the field, of one, two, three and four byte characters. */
+/* A text of one to four bytes per character that starts at any of four offsets. */
+static void check_cut(const char *point, size_t n_points, size_t n_before) {
+  char text[1300] = "xxx";
+  size_t point_len = strlen(point);
+  for (size_t i = 0; i < n_points; i++)
+    memcpy(text + n_before + i * point_len, point, point_len);
+  text[n_before + n_points * point_len] = '\0';
+  kr_error error = {0};
+  (void)kr_fail(&error, KR_INVALID, "%s", text);
+  size_t len = strlen(error.message);
+  assert_true(len < sizeof error.message);
+  assert_true(kr_utf8_is_valid(kr_str_cstr(error.message)));
+  if (n_before + n_points * point_len < sizeof error.message) {
+    assert_string_equal(error.message, text);
+    return;
+  }
+  assert_true(len + point_len >= sizeof error.message); /* no more cut than needed */
+  assert_string_equal(error.message + len - 3, "...");
+  assert_memory_equal(error.message, text, len - 3);
+}
+
 static void test_cut_with_dots(void **state) {
   (void)state;
   static const char *const points[] = {"a", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80"};
   for (size_t p = 0; p < 4; p++)
-    for (size_t n_points = 50; n_points < 300; n_points++) {
-      char text[1300] = "";
-      size_t point_len = strlen(points[p]);
-      for (size_t i = 0; i < n_points; i++)
-        memcpy(text + i * point_len, points[p], point_len);
-      kr_error error = {0};
-      (void)kr_fail(&error, KR_INVALID, "%s", text);
-      size_t len = strlen(error.message);
-      assert_true(len < sizeof error.message);
-      assert_true(kr_utf8_is_valid(kr_str_cstr(error.message)));
-      if (n_points * point_len < sizeof error.message) {
-        assert_string_equal(error.message, text);
-        continue;
-      }
-      assert_true(len + point_len >= sizeof error.message - 1); /* no more cut than needed */
-      assert_string_equal(error.message + len - 3, "...");
-      assert_memory_equal(error.message, text, len - 3);
-    }
+    for (size_t n_points = 50; n_points < 300; n_points++)
+      for (size_t n_before = 0; n_before < 4; n_before++)
+        check_cut(points[p], n_points, n_before);
 }
 
 static void test_hint_and_source_are_cut_too(void **state) {

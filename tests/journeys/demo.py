@@ -21,7 +21,6 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
 sys.dont_write_bytecode = True
-from receiver import Receiver  # noqa: E402
 from search_home import find  # noqa: E402
 
 EXAMPLE = os.path.join(HERE, "..", "..", "docs", "examples", "slack-order-alerts.json")
@@ -54,6 +53,45 @@ def new_values():
         "SLACK_WEBHOOK_PATH": f"T{secrets.token_hex(4).upper()}/B{secrets.token_hex(4).upper()}/{secrets.token_urlsafe(18)}",
         "TARGET_API_KEY": f'tk "{secrets.token_urlsafe(12)}" \\{secrets.token_hex(6)}/&',
     }
+
+
+class Receiver:
+    """krosyn-receiver, told beforehand, in order and byte for byte, which requests must come."""
+
+    def __init__(self, program, folder, expected):
+        self.report = os.path.join(folder, "report")
+        list_file = os.path.join(folder, "expected")
+        with open(list_file, "w", encoding="utf-8") as out:
+            out.writelines(json.dumps(request) + "\n" for request in expected)
+        self.process = subprocess.Popen(
+            [os.path.abspath(program), "--expect", list_file, "--report", self.report, "--max-seconds", "300"],
+            stdout=subprocess.PIPE, text=True)
+        self.origin = None
+        self.n_seen = 0
+
+    def wait_for_port(self):
+        self.origin = f"http://127.0.0.1:{int(self.process.stdout.readline())}"
+
+    def news(self):
+        """The report's lines since the last call; one for each request."""
+        with open(self.report, encoding="utf-8") as text:
+            lines = text.read().splitlines()[self.n_seen:]
+        self.n_seen += len(lines)
+        return lines
+
+    def stop(self):
+        """Whether all that was expected came, exactly, and nothing else."""
+        self.process.terminate()
+        return self.process.wait(timeout=10) == 0
+
+
+def expected_requests(values):
+    lookup = {"name": "lookup", "method": "GET", "path": "/users/u-77?email=jane%2Bshop%40example.com",
+              "headers": {"Authorization": "Bearer " + values["CRM_API_KEY"]}}
+    perform = {"name": "perform", "method": "POST", "path": "/services/" + values["SLACK_WEBHOOK_PATH"],
+               "headers": {"X-API-Key": values["TARGET_API_KEY"], "Content-Type": "application/json"},
+               "body": '{"text":"New order from Jane Doe #ORD-12345","total":89.99}'}
+    return [lookup, perform, lookup, {**perform, "path": "/fail/" + values["SLACK_WEBHOOK_PATH"]}]
 
 
 class Demo:
@@ -108,7 +146,7 @@ class Demo:
                 os.stat(self.key).st_mode & 0o777 == 0o600)
         for name, value in self.values.items():
             self.run("secret", "set", name, "--description", DESCRIPTIONS[name], given=value + "\n")
-        code, out = self.run("secret", "list")
+        _, out = self.run("secret", "list")
         show(out)
         promise("krosyn secret list names all three and shows no value", all(n in out for n in self.values))
 
@@ -116,18 +154,11 @@ class Demo:
         step("c", "krosyn run: trigger, lookup at the CRM, fields, POST to the webhook.")
         _, event = self.run_connector(self.connector(receiver.origin))
         promise("the run completed", event["status"] == "completed")
-        seen = receiver.take()
-        promise("the receiver got exactly two requests", len(seen) == 2)
-        lookup, perform = seen
-        promise("lookup: GET with the e-mail encoded into the query, and `Bearer ` + CRM_API_KEY, byte for byte",
-                lookup.line == "GET /users/u-77?email=jane%2Bshop%40example.com HTTP/1.1"
-                and lookup.headers.get("authorization") == ["Bearer " + self.values["CRM_API_KEY"]])
-        promise("perform: POST to /services/ + SLACK_WEBHOOK_PATH, its slashes intact, byte for byte",
-                perform.line == f"POST /services/{self.values['SLACK_WEBHOOK_PATH']} HTTP/1.1")
-        promise("perform: X-API-Key is TARGET_API_KEY, byte for byte",
-                perform.headers.get("x-api-key") == [self.values["TARGET_API_KEY"]])
-        promise("perform: the body is JSON with the number's own digits",
-                perform.body == b'{"text":"New order from Jane Doe #ORD-12345","total":89.99}')
+        seen = receiver.news()
+        show("\n".join(seen))
+        promise("the receiver got exactly the right bytes: the key after `Bearer `, the e-mail encoded into the query,"
+                " the path with its slashes, the body with the number's own digits",
+                seen == ["request 1: GET lookup: exact", "request 2: POST perform: exact"])
         step("d", "What the event log holds of it (krosyn events show).")
         _, shown = self.run("events", "show", event["id"], "--json")
         stored = json.loads(shown)
@@ -157,23 +188,24 @@ class Demo:
         small["order"]["total"] = 20
         _, event = self.run_connector(self.connector(receiver.origin), "--payload", self.write("small.json", small))
         promise("an order of 20: the trigger is false, the event is skipped, nothing was sent",
-                event["status"] == "skipped" and not receiver.take())
+                event["status"] == "skipped" and not receiver.news())
 
         missing = self.connector(receiver.origin)
         missing["perform"]["headers"]["X-Other"] = "$secret.NOT_THERE"
-        code, event = self.run_connector(missing, codes=(1,))
+        _, event = self.run_connector(missing, codes=(1,))
         show(event["error"]["message"])
         promise("a secret that does not exist: a failed event that names it, before any network I/O",
-                event["status"] == "failed" and "NOT_THERE" in event["error"]["message"] and not receiver.take())
+                event["status"] == "failed" and "NOT_THERE" in event["error"]["message"] and not receiver.news())
 
-        receiver.fail_with_500()
-        code, event = self.run_connector(self.connector(receiver.origin), codes=(1,))
-        seen = receiver.take()
+        failing = self.connector(receiver.origin)
+        failing["perform"]["url"] = receiver.origin + "/fail/$secret.SLACK_WEBHOOK_PATH"
+        _, event = self.run_connector(failing, codes=(1,))
         answer = event["perform"]["attempts"][-1]["response"]
         show(json.dumps({"status": answer["status"], "body": answer["body"]}, ensure_ascii=False))
         promise("the target answers 500 with our key in its error text: the event is failed, the key is [REDACTED]",
-                event["status"] == "failed" and answer["status"] == 500 and "[REDACTED]" in json.dumps(answer["body"])
-                and seen[-1].headers.get("x-api-key") == [self.values["TARGET_API_KEY"]])
+                event["status"] == "failed" and answer["status"] == 500
+                and answer["body"] == "internal error: cannot use key [REDACTED]"
+                and receiver.news() == ["request 3: GET lookup: exact", "request 4: POST perform: exact"])
         _, out = self.run("events", "list")
         show(out)
         self.search()
@@ -189,14 +221,17 @@ def main(krosyn, receiver_program):
         demo = Demo(krosyn, folder)
         demo.create()
         step("b", "A receiver on loopback plays CRM and webhook target; it echoes the secrets it was sent.")
-        receiver = Receiver(receiver_program, folder)
+        receiver = Receiver(receiver_program, folder, expected_requests(demo.values))
+        receiver.wait_for_port()
         print(f"    listening at {receiver.origin}")
         demo.complete(receiver)
         demo.others(receiver)
+        promise("in all, the receiver got what was expected and nothing else", receiver.stop())
         print("\nEverything was as promised.")
     finally:
         if receiver is not None:
-            receiver.stop()
+            receiver.process.kill()
+            receiver.process.wait()
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fuzz_compile.c - any text, for any sink: it compiles to a program that can be
+ * rendered as a preview, or there is a diagnostic that lies within the text.
+ *
+ * Input: the sink (1 byte), then the template.
+ */
+#include "fuzz.h"
+#include "vm/render.h"
+
+#define ARENA_BYTES (1024u * 1024u)
+#define SINKS 9u
+
+static const char kr_fuzz_payload[] =
+    "{\"a\":\"x/../\\u0000?#\\r\\n\\\"\",\"n\":12.50,\"t\":true,\"z\":null,"
+    "\"o\":{\"k\":[1,\"two\",{\"three\":3}]},\"s\":\"a b\"}";
+
+static void kr_fuzz_preview(const kr_program *program, kr_sink sink) {
+  static kr_vm *vm; /* one for all inputs, as a thread would have */
+  kr_arena arena = KR_ARENA_INIT(ARENA_BYTES, NULL);
+  const kr_json *payload = NULL;
+  bool truth = false;
+  kr_rendered rendered;
+  kr_rendered_init(&rendered);
+  KR_FUZZ_MUST(vm != NULL || kr_vm_new(&vm, NULL) == KR_OK);
+  KR_FUZZ_MUST(kr_json_parse(KR_STR(kr_fuzz_payload), NULL, &arena, &payload, NULL) == KR_OK);
+  kr_render_input input = {.payload = payload, .is_lookup_unknown = true};
+  kr_error error = {0};
+  kr_status status = sink == KR_SINK_CONDITION
+                         ? kr_vm_condition(vm, program, &input, &truth, &error)
+                         : kr_vm_render(vm, program, &input, &rendered, &error);
+  KR_FUZZ_MUST(status == KR_OK || error.message[0] != '\0');
+  for (uint32_t i = 0; i < rendered.n_spans; i++)
+    KR_FUZZ_MUST(rendered.spans[i].offset + rendered.spans[i].len <= rendered.buf.len);
+  kr_rendered_done(&rendered);
+  kr_arena_done(&arena);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  static kr_secret_names names;
+  static kr_diagnostics diagnostics;
+  if (size == 0)
+    return 0;
+  names.count = 0;
+  kr_compile_options options = {.sink = (kr_sink)(data[0] % SINKS),
+                                .field = "fuzz",
+                                .secrets = &names,
+                                .allow_raw = true,
+                                .is_processed_open = true};
+  kr_program *program = NULL;
+  kr_str text = kr_str_from(data + 1, size - 1);
+  kr_status status = kr_compile(text, &options, &program, &diagnostics);
+  KR_FUZZ_MUST((status == KR_OK) == (diagnostics.n_errors == 0));
+  for (size_t i = 0; i < diagnostics.count; i++)
+    KR_FUZZ_MUST(diagnostics.items[i].error.span_offset <= text.len);
+  if (status == KR_OK)
+    kr_fuzz_preview(program, options.sink);
+  kr_program_free(program);
+  return 0;
+}
