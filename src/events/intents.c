@@ -68,12 +68,10 @@ static kr_status kr_intent_put(kr_events *events, kr_store_txn *txn, const kr_in
   return status;
 }
 
-kr_status kr_events_intent(kr_events *events, const kr_intent *intent, kr_error *reterr) {
+static kr_status kr_intent_try(kr_events *events, const kr_intent *intent, kr_error *reterr) {
   KR_CLEANUP(kr_store_abortp) kr_store_txn *txn = NULL;
   kr_events_head log;
   uint64_t sequence = 0;
-  KR_TRY(kr_events_need_key(events, reterr));
-  KR_TRY(kr_intent_check(intent, reterr));
   KR_TRY(kr_store_begin(events->store, KR_STORE_WRITE, &txn, reterr));
   KR_TRY(kr_events_head_read(events, txn, &log, reterr));
   kr_status status =
@@ -87,6 +85,15 @@ kr_status kr_events_intent(kr_events *events, const kr_intent *intent, kr_error 
   log.n_pending++;
   KR_TRY(kr_events_head_write(events, txn, &log, reterr));
   return kr_store_commit(KR_TAKE(txn), reterr);
+}
+
+kr_status kr_events_intent(kr_events *events, const kr_intent *intent, kr_error *reterr) {
+  KR_TRY(kr_events_need_key(events, reterr));
+  KR_TRY(kr_intent_check(intent, reterr));
+  kr_status status = KR_LIMIT;
+  for (unsigned n = 0; status == KR_LIMIT && n < KR_EVENTS_ATTEMPTS; n++)
+    status = kr_intent_try(events, intent, reterr);
+  return status;
 }
 
 static void kr_intent_read(kr_wire_reader *reader, kr_intent_record *record) {
