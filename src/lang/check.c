@@ -193,17 +193,22 @@ static bool kr_check_arity(kr_compiler *compiler, const kr_node *node,
   return false;
 }
 
-static void kr_check_arguments(kr_compiler *compiler, const kr_node *node,
+/* Reports; false when a secret was refused: then the result counts as free of secrets. */
+static bool kr_check_arguments(kr_compiler *compiler, const kr_node *node,
                                const kr_function_info *row) {
+  bool is_good = true;
   unsigned index = 0;
   for (const kr_node *arg = node->first; arg != NULL; arg = arg->next, index++) {
     char param = kr_function_param(row, index, node->n_children);
-    if (strchr(kr_check_accepted(param), kr_check_type(arg)) == NULL)
+    if (arg->secrets != 0 && !kr_function_secret_ok(row, index, node->n_children)) {
+      kr_check_refuse_secret(compiler, arg, row->name);
+      is_good = false;
+    } else if (strchr(kr_check_accepted(param), kr_check_type(arg)) == NULL) {
       kr_report(compiler, KR_E_TYPE, arg->offset, arg->len, "argument %u of %s must be %s",
                 index + 1, row->name, kr_check_param_name(param));
-    if (arg->secrets != 0 && !kr_function_secret_ok(row, index, node->n_children))
-      kr_check_refuse_secret(compiler, arg, row->name);
+    }
   }
+  return is_good;
 }
 
 static void kr_check_children(kr_compiler *compiler, kr_node *node) {
@@ -226,7 +231,8 @@ static void kr_check_call(kr_compiler *compiler, kr_node *node) {
   const kr_function_info *row = kr_function_row(node->function);
   if (!kr_check_arity(compiler, node, row))
     return;
-  kr_check_arguments(compiler, node, row);
+  if (!kr_check_arguments(compiler, node, row))
+    node->secrets = 0; /* one report is enough */
   if (node->secrets == 0 || node->n_steps == 0)
     return;
   for (unsigned i = 0; i < node->n_steps; i++)

@@ -108,6 +108,16 @@ static kr_value kr_output_whole_part(const kr_value *value, kr_span *part) {
   return marked;
 }
 
+/* The text that stands for an unknown value is never escaped. */
+static kr_value kr_output_unknown(const kr_value *value, kr_span *part) {
+  kr_value string = *value;
+  *part = (kr_span){.len = value->count, .context = KR_PART_OPAQUE};
+  string.type = KR_VALUE_STRING;
+  string.parts = part;
+  string.n_parts = 1;
+  return string;
+}
+
 static kr_status kr_output_bytes(kr_vm *vm, kr_rendered *out, kr_str bytes) {
   return kr_output_explain(vm, out, kr_buf_append(&out->buf, bytes));
 }
@@ -167,12 +177,10 @@ static kr_status kr_output_json(kr_vm *vm, kr_rendered *out, kr_context context,
     return kr_output_bytes(vm, out, kr_value_text(value));
   case KR_VALUE_STRING:
   case KR_VALUE_UNKNOWN: {
+    kr_span part;
     kr_value string = *value;
-    kr_span part = {.len = value->count, .context = KR_PART_OPAQUE};
-    if (value->type == KR_VALUE_UNKNOWN) {
-      string.parts = &part;
-      string.n_parts = 1;
-    }
+    if (value->type == KR_VALUE_UNKNOWN)
+      string = kr_output_unknown(value, &part);
     return kr_output_json_string(vm, out, context, &string);
   }
   default:
@@ -194,6 +202,8 @@ kr_status kr_vm_build_bytes(kr_vm *vm, kr_str bytes) {
 kr_status kr_vm_build_value(kr_vm *vm, const kr_value *string) {
   kr_span part;
   kr_value marked = kr_output_whole_part(string, &part);
+  if (string->type == KR_VALUE_UNKNOWN)
+    marked = kr_output_unknown(string, &part);
   return kr_output_string(vm, &vm->work, KR_CONTEXT_TEXT, &marked);
 }
 
@@ -234,12 +244,9 @@ static bool kr_output_takes_containers(kr_context context) {
 
 static kr_status kr_output_scalar(kr_vm *vm, kr_context context, const kr_value *value) {
   kr_value string;
-  kr_span part = {.len = value->count, .context = KR_PART_OPAQUE};
+  kr_span part;
   if (value->type == KR_VALUE_UNKNOWN) {
-    string = kr_value_string(kr_value_text(value));
-    string.is_unknown = true;
-    string.parts = &part;
-    string.n_parts = 1;
+    string = kr_output_unknown(value, &part);
   } else if ((kr_value_is_array(value) || kr_value_is_object(value)) &&
              kr_output_takes_containers(context)) {
     KR_TRY(kr_vm_to_json(vm, value, &string));
