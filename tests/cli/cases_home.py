@@ -115,13 +115,17 @@ class Secrets(HomeCase):
         self.fails(1, "secret", "set", "LONG", stdin=value[:MAX_VALUE_BYTES + 1], says="64 KiB")
 
     def test_description_cannot_steer_the_terminal(self):
-        self.must("secret", "set", "ESC", "--description", "a\x1b[31mb\u202ec\nd",
-                  stdin=CANARY.encode())
-        for result in (self.must("secret", "list"), self.must("secret", "show", "ESC")):
-            self.assertNotIn(b"\x1b", result.out)
-            self.assertIn(b"a\\u001b[31mb\\u202ec\\nd", result.out)
-        shown = json.loads(self.must("secret", "show", "ESC", "--json").out)
-        self.assertEqual(shown["description"], "a\x1b[31mb\u202ec\nd")
+        self.fails(1, "secret", "set", "ESC", "--description", "a\x1b[31mb", stdin=CANARY.encode(),
+                   says="control")
+        self.must("secret", "set", "TURN", "--description", "a\u202eb", stdin=CANARY.encode())
+        for result in (self.must("secret", "list"), self.must("secret", "show", "TURN")):
+            self.assertIn(b"a\\u202eb", result.out)
+        shown = json.loads(self.must("secret", "show", "TURN", "--json").out)
+        self.assertEqual(shown["description"], "a\u202eb")
+
+    def test_path_in_an_error_cannot_steer_the_terminal(self):
+        result = self.fails(1, "secret", "set", "A", "--file", "/no\x1b[31m\n/such")
+        self.assertIn(b"/no\\u001b[31m\\n/such", result.err)
 
 
 class Prompt(HomeCase):

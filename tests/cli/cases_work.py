@@ -268,6 +268,14 @@ class Run(HomeCase):
                         self.dir + "/none").out
         self.assertIn(b"silver", out)
 
+    def test_event_cannot_steer_the_terminal(self):
+        data = self.write("p.json", json.dumps({"total": 90, "id": "1", "name": "\u009b31m\u202e"},
+                                               ensure_ascii=False))
+        out = self.must("run", "--allow-private", "--payload", data, self.path).out
+        self.assertIn(b"\\u009b31m\\u202e", out)
+        self.assertNotIn("\u009b".encode(), out)
+        self.assertNotIn("\u202e".encode(), out)
+
     def test_unknown_event(self):
         self.fails(1, "events", "show", "0192f3a0-7b1c")
 

@@ -76,7 +76,7 @@ class HomeCase(unittest.TestCase):
     def environment(self, **more):
         env = {k: v for k, v in os.environ.items()
                if not k.startswith(("KROSYN_", "XDG_")) and k != "NO_COLOR"}
-        env.update(HOME=self.user_home, TERM="xterm", **more)
+        env.update({"HOME": self.user_home, "TERM": "xterm", **more})
         return env
 
     def run_it(self, *args, stdin=b"", env=None, stdout=subprocess.PIPE, **popen):
