@@ -376,6 +376,51 @@ static void test_keyless(void **state) {
   assert_int_equal(test_try_set(home, &org, "KEY", KR_STR("w"), NULL, NULL), KR_UNTRUSTED);
 }
 
+/* ---- threads ---- */
+
+#define N_THREADS 4
+#define N_OPENS 50
+
+typedef struct worker {
+  test_home *home;
+  kr_org org;
+  size_t n_right;
+} worker;
+
+/* First use, by several at once: each in a transaction of its own. No asserts off the main thread.
+ */
+static void *work(void *argument) {
+  worker *self = argument;
+  for (size_t i = 0; i < N_OPENS; i++) {
+    KR_CLEANUP(kr_store_abortp) kr_store_txn *txn = NULL;
+    KR_CLEANUP(kr_secret_freep) kr_secret *value = NULL;
+    if (kr_store_begin(self->home->store, KR_STORE_READ, &txn, NULL) != KR_OK ||
+        kr_vault_secret_open(self->home->vault, txn, &self->org, KR_STR("KEY"), 0, &value, NULL,
+                             NULL) != KR_OK)
+      continue;
+    self->n_right += kr_str_equal(kr_secret_reveal(value), kr_str_cstr(self->org.name));
+  }
+  return NULL;
+}
+
+static void test_threads(void **state) {
+  test_home *home = *state;
+  worker workers[N_THREADS];
+  pthread_t threads[N_THREADS];
+  static const char *const names[N_THREADS] = {"a", "b", "c", "d"};
+  for (size_t i = 0; i < N_THREADS; i++) {
+    workers[i] = (worker){.home = home, .org = test_org(home, names[i])};
+    (void)test_set(home, &workers[i].org, "KEY", names[i]);
+  }
+  test_reopen(home);
+  for (size_t i = 0; i < N_THREADS; i++)
+    assert_int_equal(pthread_create(&threads[i], NULL, work, &workers[i]), 0);
+  for (size_t i = 0; i < N_THREADS; i++)
+    assert_int_equal(pthread_join(threads[i], NULL), 0);
+  for (size_t i = 0; i < N_THREADS; i++)
+    assert_int_equal(workers[i].n_right, N_OPENS);
+}
+
 /* ---- main ---- */
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
@@ -397,6 +442,7 @@ static const struct CMUnitTest single_tests[] = {
     HOME_TEST(test_secrets_limit),
     HOME_TEST(test_org_ids_limit),
     HOME_TEST(test_keyless),
+    HOME_TEST(test_threads),
 };
 
 int main(void) {
