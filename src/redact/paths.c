@@ -124,18 +124,26 @@ static bool kr_redact_path_is_double(const kr_redact_scan *scan, size_t index) {
   return false;
 }
 
-/* When there is no room: of paths in the same state the one that covers the most is enough. */
+/*
+ * When there is no room: paths in the same state read the same from here on, so
+ * one is enough. What the others have read by other escapes is removed.
+ */
 static uint64_t kr_redact_paths_thin(kr_redact_scan *scan) {
   bool is_double[KR_REDACT_PATHS];
+  uint64_t first[KR_REDACT_PATHS];
   uint64_t joint = 0;
   size_t n_kept = 0;
-  for (size_t i = 0; i < scan->n_paths; i++)
+  for (size_t i = 0; i < scan->n_paths; i++) {
     is_double[i] = kr_redact_path_is_double(scan, i);
+    first[i] = kr_redact_path_first(scan, &scan->paths[i]);
+  }
   for (size_t i = 0; i < scan->n_paths; i++) {
     kr_redact_path path = scan->paths[i];
     path.joint = joint = kr_redact_later(path.joint, joint);
-    if (is_double[i])
+    if (is_double[i]) {
+      kr_redact_scan_cover(scan, first[i], scan->pos, KR_REDACT_NO_VALUE);
       continue;
+    }
     scan->paths[n_kept++] = path;
     joint = 0;
   }

@@ -119,12 +119,15 @@ static size_t escape_at(kr_str text, size_t at, uint8_t out[4], size_t *n) {
 }
 
 /* One pattern, tried from one start at a time. */
+static uint32_t stamps[NAIVE_TEXT_MAX + 1][513]; /* (position, matched) was tried in this try */
+
 typedef struct naive_search {
   kr_str text;
   const naive_pattern *pattern;
   bool *covered;
   size_t n_matches;
   size_t start;
+  uint32_t tries; /* grows with each start, so that stamps need no clearing */
 } naive_search;
 
 static void cover_match(naive_search *search, size_t end) {
@@ -172,6 +175,9 @@ static void try_escape(naive_search *search, size_t at, size_t matched, size_t s
 
 static void try_from(naive_search *search, size_t at, size_t matched) {
   const naive_pattern *pattern = search->pattern;
+  if (stamps[at][matched] == search->tries)
+    return;
+  stamps[at][matched] = search->tries;
   if (matched == pattern->len) {
     cover_match(search, at);
     return;
@@ -192,6 +198,7 @@ static size_t search_pattern(const naive_pattern *pattern, kr_str text, bool *co
   search.covered = covered;
   search.n_matches = 0;
   for (search.start = 0; search.start < text.len; search.start++) {
+    search.tries++;
     try_from(&search, search.start, 0);
     for (size_t skip = 1; skip < 4 && !pattern->is_hex; skip++)
       try_escape(&search, search.start, 0, skip);
