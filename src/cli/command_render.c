@@ -158,9 +158,22 @@ static kr_status kr_cli_render_show(const kr_cli *cli, kr_cli_render *render, kr
   return KR_OK;
 }
 
+static bool kr_cli_is_sink(const char *name) {
+  static const char *const sinks[] = {"url", "query", "header",    "json", "form",
+                                      "xml", "text",  "condition", "value"};
+  for (size_t i = 0; i < sizeof sinks / sizeof sinks[0]; i++)
+    if (strcmp(sinks[i], name) == 0)
+      return true;
+  return false;
+}
+
 int kr_cli_run_render(kr_cli *cli) {
   kr_error error = {0};
   KR_CLI_CLEANUP(kr_cli_render_done) kr_cli_render render = {0};
+  const char *sink = cli->values[KR_CLI_SINK];
+  if (sink != NULL && !kr_cli_is_sink(sink))
+    return kr_cli_usage(cli, "there is no such sink",
+                        "one of url, query, header, json, form, xml, text, condition, value");
   bool has_file = cli->values[KR_CLI_TEMPLATE] != NULL;
   if (has_file == (cli->n_arguments == 1))
     return kr_cli_usage(cli, has_file ? "a template is given twice" : "there is no template",
@@ -175,7 +188,7 @@ int kr_cli_run_render(kr_cli *cli) {
   kr_preview_options options = {
       .engine = render.engine,
       .org = kr_cli_org(cli),
-      .sink = cli->values[KR_CLI_SINK],
+      .sink = sink,
       .text = render.source,
       .payload = kr_cli_bytes_str(&render.payload),
       .lookup = kr_cli_bytes_str(&render.lookup),

@@ -15,7 +15,12 @@ static bool kr_cli_is_present(kr_str value) {
   return value.len > 0 && !(value.len == 4 && memcmp(value.ptr, "null", 4) == 0);
 }
 
-static void kr_cli_show_attempt(FILE *out, const char *step, kr_str attempt) {
+static bool kr_cli_is_same(kr_str a, kr_str b) {
+  return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
+
+/** What the event itself ended with stands on a line of its own, not here. */
+static void kr_cli_show_attempt(FILE *out, const char *step, kr_str attempt, kr_str event_message) {
   kr_str request = kr_cli_json_member(attempt, "request");
   kr_str response = kr_cli_json_member(attempt, "response");
   kr_str failure = kr_cli_json_member(attempt, "error");
@@ -29,19 +34,20 @@ static void kr_cli_show_attempt(FILE *out, const char *step, kr_str attempt) {
     (void)fputc(' ', out);
     kr_cli_json_show(out, kr_cli_json_member(response, "reason"));
   }
-  if (kr_cli_is_present(failure)) {
-    kr_str message = kr_cli_json_member(failure, "message");
+  kr_str message = kr_cli_json_member(failure, "message");
+  if (kr_cli_is_present(message) && !kr_cli_is_same(message, event_message)) {
     (void)fputs("  ", out);
-    kr_cli_json_show(out, message.len > 0 ? message : failure);
+    kr_cli_json_show(out, message);
   }
   (void)fputc('\n', out);
 }
 
 static void kr_cli_show_step(FILE *out, kr_str event, const char *step) {
   kr_str attempts = kr_cli_json_member(kr_cli_json_member(event, step), "attempts");
+  kr_str message = kr_cli_json_member(kr_cli_json_member(event, "error"), "message");
   kr_str attempt;
   for (size_t offset = 0; kr_cli_json_each(attempts, &offset, &attempt);)
-    kr_cli_show_attempt(out, step, attempt);
+    kr_cli_show_attempt(out, step, attempt, message);
 }
 
 static void kr_cli_show_failure(FILE *out, kr_str event) {
@@ -49,8 +55,11 @@ static void kr_cli_show_failure(FILE *out, kr_str event) {
   if (!kr_cli_is_present(failure))
     return;
   (void)fputs("  error    ", out);
-  if (kr_cli_is_present(kr_cli_json_member(failure, "step"))) {
-    kr_cli_json_show(out, kr_cli_json_member(failure, "step"));
+  static const char *const parts[] = {"step", "field"};
+  for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+    if (!kr_cli_is_present(kr_cli_json_member(failure, parts[i])))
+      continue;
+    kr_cli_json_show(out, kr_cli_json_member(failure, parts[i]));
     (void)fputs(": ", out);
   }
   kr_cli_json_show(out, kr_cli_json_member(failure, "message"));

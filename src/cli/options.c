@@ -27,7 +27,7 @@ const kr_cli_option_row kr_cli_options[KR_CLI_N_OPTIONS] = {
     [KR_CLI_DESCRIPTION] = {"description", "TEXT", "what the secret is for"},
     [KR_CLI_FILE] = {"file", "FILE", "read the value from a file, byte for byte"},
     [KR_CLI_SINK] = {"sink", "SINK",
-                     "where the text goes: url header json form xml text condition value"},
+                     "where the text goes: url query header json form xml text condition value"},
     [KR_CLI_TEMPLATE] = {"template", "FILE", "read the template from a file"},
     [KR_CLI_PAYLOAD] = {"payload", "FILE", "JSON for $payload; - is standard input"},
     [KR_CLI_LOOKUP] = {"lookup", "FILE", "JSON for $lookup"},

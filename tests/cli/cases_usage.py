@@ -30,6 +30,7 @@ WRONG = [
     ("bad --org", ["secret", "list", "--org", "NO"], "only a-z, 0-9 and -"),
     ("render without template", ["render"], "there is no template"),
     ("render with two", ["render", "--template", "t", "--", "a"], "twice"),
+    ("unknown sink", ["render", "--sink", "sql", "--", "a"], "query, header"),
     ("stored connector", ["run", "nightly"], "ends in .json"),
     ("lookup without dry run", ["run", "a.json", "--lookup", "x"], "--dry-run"),
     ("events --limit", ["events", "list", "--limit", "0"], "1 to 100000"),
