@@ -154,7 +154,10 @@ class Prompt(HomeCase):
         self.fails(1, "secret", "show", "TYPED")
 
     def test_entries_that_differ(self):
-        self.refused(self.set_on_terminal(CANARY_TYPED.encode() + b"\n", b"other\n"), b"differ")
+        typed = CANARY_TYPED.encode()
+        for again in (b"other", typed[:-1] + b"w", typed + b"w", typed[:-1], b""):
+            with self.subTest(again=again):
+                self.refused(self.set_on_terminal(typed + b"\n", again + b"\n"), b"differ")
 
     def test_nothing_typed(self):
         self.refused(self.set_on_terminal(b"\n"), b"no value was typed")
@@ -274,8 +277,11 @@ class Output(HomeCase):
 
     def test_closed_standard_output_does_not_become_the_store(self):
         before = self.fingerprint()
-        done = subprocess.run(["sh", "-c", '"$0" secret list >&-', KROSYN],
-                              env=self.environment(), stderr=subprocess.PIPE, check=False)
-        self.assertEqual(done.returncode, 1, done.stderr)
-        self.assertEqual(before, self.fingerprint())
+        for line in ('"$0" secret list >&-', 'echo text | "$0" redact >&-',
+                     'yes text | head -c 200000 | "$0" redact >&-'):
+            done = subprocess.run(["sh", "-c", line, KROSYN], env=self.environment(),
+                                  stderr=subprocess.PIPE, check=False)
+            self.assertEqual(done.returncode, 1, done.stderr)
+            self.assertIn(b"standard output", done.stderr)
+            self.assertEqual(before, self.fingerprint())
         self.must("secret", "list")

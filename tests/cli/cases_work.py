@@ -190,11 +190,13 @@ class Run(HomeCase):
             self.assertIn(text, table)
 
     def test_for_people(self):
+        name = 'Odd "name", {x]: \\'
+        self.path = self.write("odd.json", connector(self.receiver.url, name=name))
         out = self.must("run", "--allow-private", self.path).out.decode()
-        self.assertTrue(out.startswith("completed  Order alerts"), out)
+        self.assertTrue(out.startswith("completed  " + name + "  "), out)
         self.assertIn("  lookup   GET %s/users/ORD-7  200" % self.receiver.url, out)
         self.assertIn("  perform  POST %s/hook/[REDACTED]  200" % self.receiver.url, out)
-        json.loads(out[out.index("\n{"):])
+        self.assertEqual(json.loads(out[out.index("\n{"):])["connector"], name)
 
     def test_payload_and_skip(self):
         small = self.write("p.json", '{"total": 1, "id": "x", "name": "y"}')
@@ -309,8 +311,9 @@ class Redact(HomeCase):
         two = self.write("two", b"2\n")
         result = self.must("redact", two, "-", one, stdin=b"stdin\n")
         self.assertEqual(result.out, b"2\nstdin\n1 [REDACTED]\n")
-        result = self.fails(1, "redact", two, self.dir + "/none", says="cannot open")
-        self.assertEqual(result.out, b"2\n")
+        begun = self.write("begun", CANARY[:10])
+        result = self.fails(1, "redact", begun, self.dir + "/none", says="cannot open")
+        self.assertEqual(result.out, CANARY[:10].encode())
 
     def test_stats_and_fail_on_match(self):
         result = self.must("redact", "--stats", stdin=CANARY.encode() + b" " + CANARY.encode())
