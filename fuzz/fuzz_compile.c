@@ -23,7 +23,7 @@ static void kr_fuzz_preview(const kr_program *program, kr_sink sink) {
   kr_rendered rendered;
   kr_rendered_init(&rendered);
   KR_FUZZ_MUST(vm != NULL || kr_vm_new(&vm, NULL) == KR_OK);
-  KR_FUZZ_MUST(kr_json_parse(KR_STR(kr_fuzz_payload), NULL, &arena, &payload, NULL) == KR_OK);
+  KR_FUZZ_MUST(kr_json_parse(kr_str_cstr(kr_fuzz_payload), NULL, &arena, &payload, NULL) == KR_OK);
   kr_render_input input = {.payload = payload, .is_lookup_unknown = true};
   kr_error error = {0};
   kr_status status = sink == KR_SINK_CONDITION

@@ -10,7 +10,8 @@
 #ifndef KR_BASE_CLEANUP_H
 #define KR_BASE_CLEANUP_H
 
-#define KR_CLEANUP(function) __attribute__((cleanup(function)))
+/* unused: a guard that only has to end may never be named again, and clang minds. */
+#define KR_CLEANUP(function) __attribute__((cleanup(function), unused))
 
 /** Yield a pointer and clear the variable, so that its cleanup does nothing. */
 #define KR_TAKE(pointer)                                                                           \

@@ -51,7 +51,7 @@ static void kr_error_text(char *field, size_t size, const char *format, va_list 
   kr_error_scrub(field);
 }
 
-kr_status kr_fail(kr_error *reterr, kr_status status, const char *format, ...) {
+kr_status(kr_fail)(kr_error *reterr, kr_status status, const char *format, ...) {
   if (reterr == NULL)
     return status;
   memset(reterr, 0, sizeof *reterr);
@@ -63,7 +63,7 @@ kr_status kr_fail(kr_error *reterr, kr_status status, const char *format, ...) {
   return status;
 }
 
-kr_status kr_fail_hint(kr_error *reterr, kr_status status, const char *message, const char *hint) {
+kr_status(kr_fail_hint)(kr_error *reterr, kr_status status, const char *message, const char *hint) {
   (void)kr_fail(reterr, status, "%s", message);
   kr_error_hint(reterr, "%s", hint);
   return status;
@@ -95,7 +95,7 @@ void kr_error_at(kr_error *reterr, const char *source, size_t offset, size_t len
   kr_error_source(reterr, "%s", source);
 }
 
-kr_status kr_fail_errno(kr_error *reterr, int errno_value, const char *format, ...) {
+kr_status(kr_fail_errno)(kr_error *reterr, int errno_value, const char *format, ...) {
   if (reterr == NULL)
     return KR_IO;
   char what[KR_ERROR_MESSAGE_BYTES];
@@ -109,7 +109,7 @@ kr_status kr_fail_errno(kr_error *reterr, int errno_value, const char *format, .
   return kr_fail(reterr, KR_IO, "%s: %s", what, reason);
 }
 
-kr_status kr_fail_nomem(kr_error *reterr) {
+kr_status(kr_fail_nomem)(kr_error *reterr) {
   return kr_fail_hint(reterr, KR_NOMEM, "out of memory",
                       "free some memory, or lower the limits of this call");
 }

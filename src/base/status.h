@@ -42,6 +42,18 @@ kr_status kr_fail_errno(kr_error *reterr, int errno_value, const char *format, .
 /** KR_NOMEM with the one message for it. */
 kr_status kr_fail_nomem(kr_error *reterr);
 
+/*
+ * Each of these returns the failure it was given; as a macro over the function
+ * it says so to the compilers' flow analysis too, which otherwise follows paths
+ * on which a failed call counts as KR_OK. `status` must have no side effect.
+ */
+#define kr_fail(reterr, status, ...)                                                               \
+  ((void)(kr_fail)((reterr), (status), __VA_ARGS__), (kr_status)(status))
+#define kr_fail_hint(reterr, status, message, hint)                                                \
+  ((void)(kr_fail_hint)((reterr), (status), (message), (hint)), (kr_status)(status))
+#define kr_fail_errno(reterr, ...) ((void)(kr_fail_errno)((reterr), __VA_ARGS__), (kr_status)KR_IO)
+#define kr_fail_nomem(reterr) ((void)(kr_fail_nomem)(reterr), (kr_status)KR_NOMEM)
+
 /** 1-based line and column (code points) of a byte offset in text; for carets. */
 void kr_line_column(kr_str text, size_t offset, size_t *ret_line, size_t *ret_column);
 

@@ -177,15 +177,10 @@ static const char *kr_format_name_fault(kr_str name, kr_format_table table, cons
 }
 
 static size_t kr_format_table_max(kr_format_table table) {
-  switch (table) {
-  case KR_FORMAT_HEADERS:
-    return KR_CONNECTOR_HEADERS_MAX;
-  case KR_FORMAT_QUERY:
-    return KR_CONNECTOR_QUERY_MAX;
-  case KR_FORMAT_FIELDS:
-    break;
-  }
-  return KR_CONNECTOR_FIELDS_MAX;
+  static const size_t max[] = {[KR_FORMAT_HEADERS] = KR_CONNECTOR_HEADERS_MAX,
+                               [KR_FORMAT_QUERY] = KR_CONNECTOR_QUERY_MAX,
+                               [KR_FORMAT_FIELDS] = KR_CONNECTOR_FIELDS_MAX};
+  return max[table];
 }
 
 /* Check member i of the table at `path`, given the members before it. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * http.h - the transport: many exchanges at once over one curl multi handle.
- * The only files that include curl's headers are transport_*.c.
+ * The only files that see curl's headers are transport_*.c, through transport.h.
  *
  * Egress policy, on the address actually connected, for new and for reused
  * connections: private, loopback, link-local and other special ranges are

@@ -7,8 +7,6 @@
 
 #include <stdlib.h>
 
-#define KR_REQUEST_FIRST_SPANS 8u
-
 kr_status kr_request_new(kr_request **ret_request, kr_error *reterr) {
   kr_request *request = calloc(1, sizeof *request);
   if (request == NULL)
@@ -28,35 +26,6 @@ void kr_request_free(kr_request *request) {
   for (size_t i = 0; i < request->n_headers; i++)
     kr_rendered_done(&request->headers[i].value);
   free(request);
-}
-
-/* Room for extra more spans, from the memory that the bytes come from. */
-static kr_status kr_request_reserve_spans(kr_rendered *rendered, uint32_t extra) {
-  if (extra <= rendered->cap_spans - rendered->n_spans)
-    return KR_OK;
-  if (extra > UINT32_MAX / 4 || rendered->n_spans > UINT32_MAX / 4)
-    return KR_LIMIT;
-  uint32_t wanted = rendered->n_spans + extra;
-  uint32_t cap =
-      rendered->cap_spans < KR_REQUEST_FIRST_SPANS ? KR_REQUEST_FIRST_SPANS : rendered->cap_spans;
-  while (cap < wanted)
-    cap *= 2;
-  const kr_allocator *memory = rendered->buf.memory;
-  if (memory == NULL)
-    memory = kr_heap_memory();
-  size_t size = 0;
-  if (!kr_size_mul(cap, sizeof *rendered->spans, &size))
-    return KR_LIMIT;
-  kr_span *spans = memory->alloc(size);
-  if (spans == NULL)
-    return KR_NOMEM;
-  if (rendered->n_spans > 0)
-    memcpy(spans, rendered->spans, rendered->n_spans * sizeof *spans);
-  if (rendered->spans != NULL)
-    memory->release(rendered->spans, rendered->cap_spans * sizeof *spans);
-  rendered->spans = spans;
-  rendered->cap_spans = cap;
-  return KR_OK;
 }
 
 static bool kr_request_is_unreserved(uint8_t c) {
@@ -100,21 +69,11 @@ static kr_str kr_request_separator(kr_str url) {
 }
 
 static kr_status kr_request_append_query(kr_rendered *url, kr_str name, const kr_rendered *value) {
-  KR_TRY(kr_request_reserve_spans(url, value->n_spans));
   KR_TRY(kr_buf_append(&url->buf, kr_request_separator(kr_buf_str(&url->buf))));
   KR_TRY(kr_request_encode(name, &url->buf));
   KR_TRY(kr_buf_byte(&url->buf, '='));
-  size_t shift = url->buf.len;
-  KR_TRY(kr_buf_append(&url->buf, kr_buf_str(&value->buf)));
-  if (url->buf.len > KR_LIMIT_URL_BYTES)
-    return KR_LIMIT;
-  for (uint32_t i = 0; i < value->n_spans; i++) {
-    kr_span span = value->spans[i];
-    span.offset += (uint32_t)shift;
-    url->spans[url->n_spans++] = span;
-  }
-  url->is_partial = url->is_partial || value->is_partial;
-  return KR_OK;
+  KR_TRY(kr_rendered_append(url, value));
+  return url->buf.len > KR_LIMIT_URL_BYTES ? KR_LIMIT : KR_OK;
 }
 
 kr_status kr_request_add_query(kr_request *request, kr_str name, const kr_rendered *value,

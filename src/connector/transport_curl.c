@@ -51,6 +51,8 @@ static void kr_quiet_end(kr_quiet *quiet) {
   (void)pthread_sigmask(SIG_SETMASK, &quiet->before, NULL);
 }
 
+#define KR_QUIET KR_CLEANUP(kr_quiet_end) __attribute__((unused)) kr_quiet quiet = kr_quiet_begin()
+
 kr_status kr_http_process_init(kr_error *reterr) {
   CURLcode code =
       curl_global_init_mem(CURL_GLOBAL_DEFAULT, kr_transport_malloc, kr_transport_free,
@@ -79,7 +81,7 @@ void kr_http_free(kr_http *http) {
   if (http == NULL)
     return;
   KR_ASSERT(http->exchanges == NULL);
-  KR_CLEANUP(kr_quiet_end) kr_quiet quiet = kr_quiet_begin();
+  KR_QUIET;
   (void)curl_multi_cleanup(http->multi);
   free(http);
 }
@@ -131,7 +133,7 @@ static size_t kr_http_collect(kr_http *http) {
 }
 
 kr_status kr_http_step(kr_http *http, uint32_t timeout_ms, kr_error *reterr) {
-  KR_CLEANUP(kr_quiet_end) kr_quiet quiet = kr_quiet_begin();
+  KR_QUIET;
   int n_running = 0;
   CURLMcode code = curl_multi_perform(http->multi, &n_running);
   if (code != CURLM_OK)
@@ -158,7 +160,7 @@ const kr_response *kr_exchange_response(const kr_exchange *exchange) {
 void kr_exchange_free(kr_exchange *exchange) {
   if (exchange == NULL)
     return;
-  KR_CLEANUP(kr_quiet_end) kr_quiet quiet = kr_quiet_begin();
+  KR_QUIET;
   kr_exchange **link = &exchange->http->exchanges;
   while (*link != exchange)
     link = &(*link)->next;

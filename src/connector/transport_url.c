@@ -28,15 +28,33 @@ static kr_status kr_url_fail(CURLUcode code, kr_error *reterr) {
                       "it needs the form https://host/path");
 }
 
+/* curl is lenient: it takes any number of slashes, and a host where others see
+ * a path. Here: printable ASCII, and exactly two slashes before the host. */
+static kr_status kr_url_check_form(const char *url, kr_error *reterr) {
+  for (const char *c = url; *c != '\0'; c++)
+    if (*c <= ' ' || *c > '~')
+      return kr_fail_hint(reterr, KR_INVALID, "the rendered URL has a byte that no URL may have",
+                          "blanks, controls and other than ASCII must be percent-encoded");
+  kr_str text = kr_str_cstr(url);
+  size_t colon = kr_str_find(text, KR_STR(":"), 0);
+  kr_str scheme = kr_str_slice(text, 0, colon);
+  kr_str rest = kr_str_slice(text, colon, SIZE_MAX);
+  if (!kr_str_starts(rest, KR_STR("://")))
+    return kr_url_fail(CURLUE_MALFORMED_INPUT, reterr);
+  if (!kr_str_equal_nocase(scheme, KR_STR("http")) && !kr_str_equal_nocase(scheme, KR_STR("https")))
+    return kr_fail_hint(reterr, KR_REFUSED, "the rendered URL is neither http nor https",
+                        "only http and https may be asked");
+  if (kr_str_starts(rest, KR_STR(":///")))
+    return kr_url_fail(CURLUE_NO_HOST, reterr);
+  return KR_OK;
+}
+
 /* Parts as curl will use them; the port is the scheme's own unless one is given. */
 static kr_status kr_url_read(const char *url, kr_url_parts *parts, kr_error *reterr) {
   parts->handle = curl_url();
   if (parts->handle == NULL)
     return kr_fail_nomem(reterr);
   CURLUcode code = curl_url_set(parts->handle, CURLUPART_URL, url, CURLU_PATH_AS_IS);
-  if (code == CURLUE_UNSUPPORTED_SCHEME)
-    return kr_fail_hint(reterr, KR_REFUSED, "the rendered URL is neither http nor https",
-                        "only http and https may be asked");
   if (code == CURLUE_OK)
     code = curl_url_get(parts->handle, CURLUPART_SCHEME, &parts->scheme, 0);
   if (code == CURLUE_OK)
@@ -69,17 +87,10 @@ static bool kr_url_matches(const kr_url_parts *parts, kr_str origin) {
 }
 
 kr_status kr_transport_check_url(const char *url, kr_str origin, kr_error *reterr) {
-  for (const char *c = url; *c != '\0'; c++)
-    if (*c <= ' ' || *c > '~')
-      return kr_fail_hint(reterr, KR_INVALID, "the rendered URL has a byte that no URL may have",
-                          "blanks, controls and other than ASCII must be percent-encoded");
+  KR_TRY(kr_url_check_form(url, reterr));
   KR_CLEANUP(kr_url_parts_done) kr_url_parts parts = {0};
   KR_TRY(kr_url_read(url, &parts, reterr));
-  if (!kr_str_equal_nocase(kr_str_cstr(parts.scheme), KR_STR("http")) &&
-      !kr_str_equal_nocase(kr_str_cstr(parts.scheme), KR_STR("https")))
-    return kr_fail_hint(reterr, KR_REFUSED, "the rendered URL is neither http nor https",
-                        "only http and https may be asked");
-  if (parts.host[0] == '\0')
+  if (parts.host == NULL || parts.host[0] == '\0')
     return kr_url_fail(CURLUE_NO_HOST, reterr);
   if (origin.len == 0 || kr_url_matches(&parts, origin))
     return KR_OK;

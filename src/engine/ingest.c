@@ -100,9 +100,39 @@ static void kr_ingest_request(kr_record *record, const kr_request *request,
   kr_record_end_object(record);
 }
 
+/*
+ * A body in a content coding cannot be searched, and whoever decodes it would
+ * see what it holds: it is never stored. We ask for none, so this is rare.
+ */
+static bool kr_ingest_is_coded(const kr_response *response) {
+  for (size_t i = 0; i < response->n_headers; i++) {
+    const kr_response_header *header = &response->headers[i];
+    if (kr_str_equal_nocase(header->name, KR_STR("Content-Encoding")) &&
+        !kr_str_equal_nocase(kr_str_trim(header->value), KR_STR("identity")))
+      return true;
+  }
+  return false;
+}
+
+static void kr_ingest_response_body(kr_record *record, const kr_response *response,
+                                    const kr_ingest_fields *fields) {
+  bool is_truncated = response->is_truncated;
+  kr_record_key(record, "body");
+  if (kr_ingest_is_coded(response)) {
+    kr_record_begin_object(record);
+    kr_record_key(record, "withheld");
+    kr_record_typed(record, "compressed, so it cannot be searched for secrets");
+    kr_record_end_object(record);
+  } else {
+    kr_record_body(record, fields->response_body, response->body,
+                   response->is_json && !response->is_truncated, &is_truncated);
+  }
+  kr_record_key(record, "truncated");
+  kr_record_bool(record, is_truncated || response->is_truncated);
+}
+
 static void kr_ingest_response(kr_record *record, const kr_response *response,
                                const kr_ingest_fields *fields) {
-  bool is_truncated = false;
   kr_record_begin_object(record);
   kr_record_key(record, "status");
   kr_record_int(record, response->status);
@@ -120,11 +150,7 @@ static void kr_ingest_response(kr_record *record, const kr_response *response,
     kr_record_end_array(record);
   }
   kr_record_end_array(record);
-  kr_record_key(record, "body");
-  kr_record_body(record, fields->response_body, response->body,
-                 response->is_json && !response->is_truncated, &is_truncated);
-  kr_record_key(record, "truncated");
-  kr_record_bool(record, is_truncated || response->is_truncated);
+  kr_ingest_response_body(record, response, fields);
   kr_record_end_object(record);
 }
 

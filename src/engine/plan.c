@@ -18,16 +18,50 @@ typedef struct kr_planner {
   kr_error *reterr;
 } kr_planner;
 
-static kr_status kr_planner_keep(kr_planner *planner, kr_str text) {
+/*
+ * The leaf of a body that a diagnostic names: path is ".items[2].name". Keys may
+ * hold dots, so every member that fits is tried. The tree's depth bounds this.
+ */
+static const kr_json *kr_plan_leaf(const kr_json *json, kr_str path) {
+  if (path.len == 0)
+    return json->type == KR_JSON_STRING ? json : NULL;
+  for (uint32_t i = 0; json->type == KR_JSON_OBJECT && i < json->count; i++) {
+    kr_str key = kr_json_text(&json->members[i].key);
+    if (path.ptr[0] != '.' || !kr_str_starts(kr_str_skip(path, 1), key))
+      continue;
+    const kr_json *leaf = kr_plan_leaf(&json->members[i].value, kr_str_skip(path, 1 + key.len));
+    if (leaf != NULL)
+      return leaf;
+  }
+  for (uint32_t i = 0; json->type == KR_JSON_ARRAY && i < json->count; i++) {
+    char index[16];
+    int len = snprintf(index, sizeof index, "[%u]", (unsigned)i);
+    if (len > 0 && kr_str_starts(path, kr_str_cstr(index)))
+      return kr_plan_leaf(&json->items[i], kr_str_skip(path, (size_t)len));
+  }
+  return NULL;
+}
+
+/* The text that a diagnostic's span counts in: the item's own, or that of a leaf of the body. */
+static kr_str kr_plan_finding_text(const kr_plan *plan, const kr_plan_item *item,
+                                   const kr_diagnostic *diagnostic) {
+  if (item != &plan->body || plan->connector->body->type == KR_JSON_STRING)
+    return item->text;
+  kr_str path = kr_str_skip(kr_str_cstr(diagnostic->error.source), strlen(item->path));
+  const kr_json *leaf = kr_plan_leaf(plan->connector->body, path);
+  return leaf == NULL ? (kr_str){0} : kr_json_text(leaf);
+}
+
+static void kr_planner_keep(kr_planner *planner, const kr_plan_item *item) {
   kr_plan *plan = planner->plan;
   plan->n_errors += planner->diagnostics->n_errors;
   for (size_t i = 0; i < planner->diagnostics->count; i++) {
+    const kr_diagnostic *diagnostic = &planner->diagnostics->items[i];
     if (plan->n_findings == KR_PLAN_FINDINGS_MAX)
-      return KR_OK;
-    plan->findings[plan->n_findings++] =
-        (kr_plan_finding){.diagnostic = planner->diagnostics->items[i], .text = text};
+      return;
+    plan->findings[plan->n_findings++] = (kr_plan_finding){
+        .diagnostic = *diagnostic, .text = kr_plan_finding_text(plan, item, diagnostic)};
   }
-  return KR_OK;
 }
 
 /* KR_OK also when the template does not compile; other failures are ours. */
@@ -50,7 +84,8 @@ static kr_status kr_planner_compile(kr_planner *planner, kr_sink sink, const kr_
   /* A failure without a diagnostic would otherwise count as success. */
   if (status != KR_OK && planner->diagnostics->n_errors == 0)
     return kr_fail(planner->reterr, status, "%s cannot be compiled", item->path);
-  return kr_planner_keep(planner, item->text);
+  kr_planner_keep(planner, item);
+  return KR_OK;
 }
 
 static kr_status kr_planner_path(kr_planner *planner, const char *prefix, kr_str name,

@@ -31,7 +31,7 @@
 #define KR_DOMAIN_META KR_STR("krosyn/v0/secret-meta")
 #define KR_DOMAIN_VALUE KR_STR("krosyn/v0/secret-value")
 #define KR_DOMAIN_DATA_KEY KR_STR("krosyn/v0/data-key")
-#define KR_DOMAIN_ROOT KR_STR("krosyn/v0/root-key")
+#define KR_DOMAIN_ROOT KR_STR("krosyn/v0/store-key")
 #define KR_DOMAIN_ELEMENT KR_STR("krosyn/v0/sum-element")
 #define KR_DOMAIN_MASK KR_STR("krosyn/v0/sum-mask")
 

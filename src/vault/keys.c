@@ -20,10 +20,10 @@
 
 #define KR_INFO_CHECK KR_STR("krosyn/v0/master/key-check")
 #define KR_INFO_MASTER_WRAP KR_STR("krosyn/v0/master/wrap")
-#define KR_INFO_WRAP KR_STR("krosyn/v0/root/wrap")
-#define KR_INFO_RECORD KR_STR("krosyn/v0/root/record-mac")
-#define KR_INFO_CHAIN KR_STR("krosyn/v0/root/event-chain")
-#define KR_INFO_SUM KR_STR("krosyn/v0/root/manifest-sum")
+#define KR_INFO_WRAP KR_STR("krosyn/v0/store/wrap")
+#define KR_INFO_RECORD KR_STR("krosyn/v0/store/record-mac")
+#define KR_INFO_CHAIN KR_STR("krosyn/v0/store/event-chain")
+#define KR_INFO_SUM KR_STR("krosyn/v0/store/manifest-sum")
 
 kr_status kr_vault_need_key(const kr_vault *vault, kr_error *reterr) {
   if (vault->has_key)

@@ -28,6 +28,7 @@
 #define KR_LIMIT_HEADER_BYTES (8u * 1024u)
 #define KR_LIMIT_BODY_BYTES (1024u * 1024u) /* also text, value, form, xml, query */
 #define KR_LIMIT_STRING_BYTES (1024u * 1024u)
+#define KR_LIMIT_SPANS 65536u /* marked stretches of one output */
 #define KR_LIMIT_FUEL 200000u /* 1 per instruction, 1 per 32 bytes read or written */
 
 /** Rendered bytes and their provenance. Sensitive memory. */
@@ -44,6 +45,9 @@ typedef struct kr_rendered {
 /** Empty, to be filled by kr_vm_render() again and again. */
 void kr_rendered_init(kr_rendered *rendered);
 void kr_rendered_done(kr_rendered *rendered);
+
+/** Room for extra more spans. KR_LIMIT over KR_LIMIT_SPANS, KR_NOMEM. */
+kr_status kr_rendered_reserve_spans(kr_rendered *rendered, uint32_t extra) KR_MUST_USE;
 
 /** Append the bytes of another one and its spans, shifted. KR_LIMIT, KR_NOMEM; then unchanged. */
 kr_status kr_rendered_append(kr_rendered *rendered, const kr_rendered *more) KR_MUST_USE;

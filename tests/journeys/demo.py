@@ -46,6 +46,20 @@ def show(text):
     print("\n".join("    | " + line for line in text.rstrip("\n").split("\n")), flush=True)
 
 
+def pretty(value, indent=""):
+    """JSON, indented, but for what fits on a line."""
+    line = json.dumps(value, ensure_ascii=False)
+    if len(indent + line) <= 110 or not isinstance(value, (dict, list)):
+        return line
+    inner = indent + "  "
+    if isinstance(value, dict):
+        parts = [f"{inner}{json.dumps(key)}: {pretty(item, inner)}" for key, item in value.items()]
+    else:
+        parts = [inner + pretty(item, inner) for item in value]
+    opening, closing = "{}" if isinstance(value, dict) else "[]"
+    return opening + "\n" + ",\n".join(parts) + "\n" + indent + closing
+
+
 def new_values():
     """Random, with the characters that escaping changes: slashes, '+', '=', quotes."""
     return {
@@ -163,7 +177,7 @@ class Demo:
         _, shown = self.run("events", "show", event["id"], "--json")
         stored = json.loads(shown)
         promise("the stored event is the one that run printed", stored == event)
-        show(json.dumps(stored, indent=2, ensure_ascii=False))
+        show(pretty(stored))
         look, send = (stored[part]["attempts"][0] for part in ("lookup", "perform"))
         promise("URL: /services/[REDACTED]", send["request"]["url"].endswith("/services/[REDACTED]"))
         promise("headers: Bearer [REDACTED], and X-API-Key: [REDACTED]",

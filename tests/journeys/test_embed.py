@@ -38,13 +38,24 @@ def find(folder, name):
     return None
 
 
-def flags(stage, *options):
-    """What pkg-config says of the staged tree; the system's own packages follow it."""
+def ask(stage, *arguments):
+    """What pkg-config says, with the staged tree before the system's packages; None when it fails."""
     _, system, _ = call("pkg-config", "--variable", "pc_path", "pkg-config")
-    places = f"{find(stage, 'krosyn.pc')}:{system.strip()}"
-    environment = {**os.environ, "PKG_CONFIG_LIBDIR": places, "PKG_CONFIG_SYSROOT_DIR": stage}
-    code, out, said = call("pkg-config", *options, "--cflags", "--libs", "krosyn", env=environment)
-    return out.split() if case(f"pkg-config {' '.join(options)} knows krosyn", code == 0, said) else None
+    environment = {**os.environ, "PKG_CONFIG_LIBDIR": f"{find(stage, 'krosyn.pc')}:{system.strip()}",
+                   "PKG_CONFIG_SYSROOT_DIR": stage}
+    code, out, said = call("pkg-config", *arguments, env=environment)
+    return out.split() if case(f"pkg-config {' '.join(arguments)}", code == 0, said) else None
+
+
+def static_flags(stage):
+    """libkrosyn.a with the system's shared libraries. `pkg-config --static` would ask for those of curl's static one too."""
+    ours = ask(stage, "--cflags", "--libs", "krosyn")
+    required = ask(stage, "--print-requires-private", "krosyn")
+    names = [word for word in required or [] if word[0].isalpha()]  # without ">=" and versions
+    theirs = ask(stage, "--libs", *names)
+    if not ours or not theirs:
+        return None
+    return ["-l:libkrosyn.a" if flag == "-lkrosyn" else flag for flag in ours] + theirs + ["-pthread"]
 
 
 def try_one(kind, stage, arguments, environment):
@@ -68,13 +79,12 @@ def main(build):
     try:
         code, _, said = call("meson", "install", "-C", build, "--no-rebuild", "--destdir", stage)
         if case("meson install into a folder", code == 0 and find(stage, "krosyn.pc") is not None, said):
-            shared = flags(stage)
+            shared = ask(stage, "--cflags", "--libs", "krosyn")
             if shared is not None:
-                library = find(stage, "libkrosyn.so")
-                try_one("shared", stage, shared, {"LD_LIBRARY_PATH": library or ""})
-            static = flags(stage, "--static")
+                try_one("shared", stage, shared, {"LD_LIBRARY_PATH": find(stage, "libkrosyn.so")})
+            static = static_flags(stage)
             if static is not None:
-                try_one("static", stage, ["-l:libkrosyn.a" if f == "-lkrosyn" else f for f in static], {})
+                try_one("static", stage, static, {})
     finally:
         shutil.rmtree(stage, ignore_errors=True)
     print(f"1..{len(cases)}")

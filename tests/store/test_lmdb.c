@@ -13,6 +13,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -317,24 +318,62 @@ static void one_of_many_creates(void **state) {
   }
 }
 
-typedef struct dying_reader {
+/* A process that has the store open, with some readers, until it is killed. */
+typedef struct holder {
   const char *path;
-  int ready;
-} dying_reader;
+  unsigned n_readers;
+  int go[2];
+  int ready[2];
+  pid_t pid;
+} holder;
 
-static int read_for_ever(void *argument) {
-  dying_reader *reader = argument;
+static int hold_for_ever(const holder *self) {
   kr_store *store = NULL;
   kr_store_txn *txn = NULL;
-  if (open_at(reader->path, &as_is, &store, NULL) != KR_OK ||
-      kr_store_begin(store, KR_STORE_READ, &txn, NULL) != KR_OK ||
-      write(reader->ready, "r", 1) != 1)
+  char byte = 0;
+  /* A test that fails must not leave a process behind. */
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
+    return 4;
+  if (read(self->go[0], &byte, 1) != 1 || open_at(self->path, &as_is, &store, NULL) != KR_OK)
     return 1;
+  for (unsigned i = 0; i < self->n_readers; i++)
+    if (kr_store_begin(store, KR_STORE_READ, &txn, NULL) != KR_OK)
+      return 2;
+  if (write(self->ready[1], "r", 1) != 1)
+    return 3;
   for (;;)
     (void)pause();
 }
 
-/* A killed reader pins its snapshot until its slot is freed, at the latest by the next open. */
+static void holder_fork(holder *self, const char *path, unsigned n_readers) {
+  *self = (holder){.path = path, .n_readers = n_readers};
+  assert_int_equal(pipe(self->go), 0);
+  assert_int_equal(pipe(self->ready), 0);
+  self->pid = fork();
+  assert_true(self->pid >= 0);
+  if (self->pid == 0)
+    _exit(hold_for_ever(self));
+  (void)close(self->ready[1]);
+}
+
+static void holder_go(holder *self) {
+  char byte = 0;
+  assert_int_equal(write(self->go[1], "g", 1), 1);
+  assert_int_equal(read(self->ready[0], &byte, 1), 1);
+}
+
+static void holder_kill(holder *self) {
+  assert_int_equal(kill(self->pid, SIGKILL), 0);
+  assert_int_equal(child_result(self->pid), -SIGKILL);
+  (void)close(self->go[0]);
+  (void)close(self->go[1]);
+  (void)close(self->ready[0]);
+}
+
+/*
+ * A killed reader pins its snapshot until its slot is freed, at the latest by
+ * the next open. A process that stays keeps LMDB from starting its table anew.
+ */
 static void killed_readers_are_forgotten(void **state) {
   (void)state;
   char path[600];
@@ -342,20 +381,14 @@ static void killed_readers_are_forgotten(void **state) {
   kr_store *store = create_at(path);
   store_put_one(store, KR_STR("k"), KR_STR("1"));
   kr_store_close(store);
+  holder staying;
+  holder_fork(&staying, path, 0);
+  holder_go(&staying);
   for (unsigned i = 0; i < 5; i++) {
-    int ends[2];
-    char byte = 0;
-    assert_int_equal(pipe(ends), 0);
-    dying_reader reader = {.path = path, .ready = ends[1]};
-    pid_t pid = fork();
-    assert_true(pid >= 0);
-    if (pid == 0)
-      _exit(read_for_ever(&reader));
-    assert_int_equal(read(ends[0], &byte, 1), 1);
-    assert_int_equal(kill(pid, SIGKILL), 0);
-    assert_int_equal(child_result(pid), -SIGKILL);
-    (void)close(ends[0]);
-    (void)close(ends[1]);
+    holder reader;
+    holder_fork(&reader, path, 1);
+    holder_go(&reader);
+    holder_kill(&reader);
   }
   store = reopen_at(path);
   static uint8_t value[20000];
@@ -370,6 +403,57 @@ static void killed_readers_are_forgotten(void **state) {
     store_put_one(store, KR_STR("big"), kr_str_from(value, sizeof value));
   assert_int_equal(stat(data, &after), 0);
   assert_true(after.st_size <= before.st_size * 2);
+  kr_store_close(store);
+  holder_kill(&staying);
+  place_clear(path);
+}
+
+/* Killed while this process has the store open: the writer's look every 30 s frees the slot. */
+static void readers_killed_later_are_forgotten(void **state) {
+  (void)state;
+  char path[600];
+  (void)snprintf(path, sizeof path, "%s", place_of("later"));
+  kr_store_close(create_at(path));
+  holder reader;
+  holder_fork(&reader, path, 1);
+  kr_store *store = reopen_at(path);
+  store_put_one(store, KR_STR("k"), KR_STR("1"));
+  holder_go(&reader);
+  holder_kill(&reader);
+  MDB_envinfo info;
+  static uint8_t value[20000];
+  for (unsigned i = 0; i < 20; i++)
+    store_put_one(store, KR_STR("big"), kr_str_from(value, sizeof value));
+  assert_int_equal(mdb_env_info(kr_store_lmdb_of(store)->env, &info), 0);
+  size_t pinned = info.me_last_pgno;
+  assert_true(pinned > 80);
+  kr_store_lmdb_of(store)->checked_us -= KR_STORE_LMDB_CHECK_US;
+  for (unsigned i = 0; i < 100; i++)
+    store_put_one(store, KR_STR("big"), kr_str_from(value, sizeof value));
+  assert_int_equal(mdb_env_info(kr_store_lmdb_of(store)->env, &info), 0);
+  assert_true(info.me_last_pgno < pinned + 20);
+  kr_store_close(store);
+  place_clear(path);
+}
+
+/* The table of readers full of living ones is a limit; of dead ones it is cleared. */
+static void the_table_of_readers_fills(void **state) {
+  (void)state;
+  char path[600];
+  (void)snprintf(path, sizeof path, "%s", place_of("table"));
+  kr_store_close(create_at(path));
+  holder greedy;
+  holder_fork(&greedy, path, KR_STORE_LMDB_READERS);
+  kr_store *store = reopen_at(path);
+  store_put_one(store, KR_STR("k"), KR_STR("1"));
+  holder_go(&greedy);
+  kr_store_txn *txn = NULL;
+  kr_error error = {.status = KR_OK};
+  assert_int_equal(kr_store_begin(store, KR_STORE_READ, &txn, &error), KR_LIMIT);
+  assert_non_null(strstr(error.message, "readers"));
+  store_put_one(store, KR_STR("k"), KR_STR("2"));
+  holder_kill(&greedy);
+  assert_true(store_has(store, KR_STR("k"), KR_STR("2")));
   kr_store_close(store);
   place_clear(path);
 }
@@ -515,6 +599,8 @@ int main(void) {
       cmocka_unit_test(processes_take_turns),
       cmocka_unit_test(one_of_many_creates),
       cmocka_unit_test(killed_readers_are_forgotten),
+      cmocka_unit_test(readers_killed_later_are_forgotten),
+      cmocka_unit_test(the_table_of_readers_fills),
       cmocka_unit_test(the_map_grows),
       cmocka_unit_test(a_map_grown_elsewhere_is_adopted),
       cmocka_unit_test(the_map_grows_under_threads),

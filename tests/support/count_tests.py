@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Count individual test cases in meson's testlog.json files; the last line is `N passed, N failed`.
 
-A cmocka program prints a line for each of its cases, a TAP program likewise; every other program is
+A cmocka program prints a line for each of its cases (others may print the same lines), a TAP program likewise; every other program is
 one case. A program that ends badly without a failed case of its own (crash, leak, timeout) is one
 failed case more. Skipped cases are counted apart and are never passed ones. The exit code is 1 when
 anything failed, when nothing passed, or when a log is missing.
@@ -26,8 +26,9 @@ def count_cmocka(output):
     totals = CMOCKA_TOTALS.findall(output)
     passed = sum(int(n) for word, n in totals if word == "PASSED")
     failed = sum(int(n) for word, n in totals if word == "FAILED")
-    if not totals:  # it died before its summary
+    if not totals:  # it died before its summary, or prints none
         passed = len(CMOCKA_OK.findall(output))
+        failed = len(set(CMOCKA_FAILED.findall(output)))
     return passed, failed, skipped
 
 
@@ -48,7 +49,7 @@ def count_program(entry):
     result = entry["result"]
     if result == "SKIP":
         return 0, 0, 1
-    if CMOCKA_RUN.search(output):
+    if CMOCKA_RUN.search(output) or CMOCKA_OK.search(output):
         passed, failed, skipped = count_cmocka(output)
     elif re.search(r"^1\.\.\d+", output, re.M):
         passed, failed, skipped = count_tap(output)

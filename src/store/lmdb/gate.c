@@ -9,6 +9,7 @@
 #include "store/lmdb/store_lmdb_internal.h"
 
 #include "base/assert.h"
+#include "base/clock.h"
 
 #include <errno.h>
 #include <sys/mman.h>
@@ -83,6 +84,15 @@ static void kr_store_lmdb_notice_fill(kr_store_lmdb *store) {
     store->wants_room = true;
 }
 
+static void kr_store_lmdb_forget_dead_readers(kr_store_lmdb *store) {
+  uint64_t now_us = kr_clock_monotonic_us(kr_clock_system());
+  if (now_us - store->checked_us < KR_STORE_LMDB_CHECK_US)
+    return;
+  int n_dead = 0;
+  (void)mdb_reader_check(store->env, &n_dead);
+  store->checked_us = now_us;
+}
+
 kr_status kr_store_lmdb_enter(kr_store_lmdb *store, kr_store_mode mode, kr_error *reterr) {
   if (store->pid != getpid())
     return kr_fail_hint(reterr, KR_REFUSED, "a store cannot be used in a forked process",
@@ -99,6 +109,8 @@ kr_status kr_store_lmdb_enter(kr_store_lmdb *store, kr_store_mode mode, kr_error
     if (store->is_unmapped)
       status = kr_store_lmdb_admit(store, mode, reterr);
   }
+  if (status == KR_OK && mode == KR_STORE_WRITE)
+    kr_store_lmdb_forget_dead_readers(store);
   if (status == KR_OK)
     store->n_open++;
   (void)pthread_mutex_unlock(&store->gate);

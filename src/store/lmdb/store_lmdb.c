@@ -16,6 +16,7 @@
 #include "store/lmdb/store_lmdb_internal.h"
 
 #include "base/assert.h"
+#include "base/clock.h"
 #include "base/memory.h"
 
 #include <errno.h>
@@ -117,6 +118,7 @@ static kr_status kr_store_lmdb_settle(kr_store_lmdb *store, kr_error *reterr) {
   if (code != MDB_SUCCESS)
     return kr_store_lmdb_fail(store->path, code, "open", reterr);
   KR_ASSERT((size_t)mdb_env_get_maxkeysize(store->env) >= KR_STORE_KEY_BYTES);
+  store->checked_us = kr_clock_monotonic_us(kr_clock_system());
   store->device = file.st_dev;
   store->inode = file.st_ino;
   return KR_OK;

@@ -29,6 +29,9 @@
 #define KR_STORE_LMDB_MAP_MIN_BYTES ((size_t)64u * 1024u)
 #define KR_STORE_LMDB_PATH_BYTES 4000u
 
+/* A killed reader lets the file grow: writers look for dead ones this often. */
+#define KR_STORE_LMDB_CHECK_US (UINT64_C(30) * 1000u * 1000u)
+
 typedef struct kr_store_lmdb {
   kr_store base;
   struct kr_store_lmdb *next_open; /* list of this process, see store_lmdb.c */
@@ -41,6 +44,7 @@ typedef struct kr_store_lmdb {
   pthread_mutex_t gate; /* over what follows */
   pthread_cond_t gate_idle;
   size_t n_open;
+  uint64_t checked_us; /* monotonic time of the last look for dead readers */
   size_t wanted_bytes; /* written by the transaction that found the map full */
   bool wants_room;
   bool is_at_limit; /* the map could not grow when it was asked to */

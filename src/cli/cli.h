@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cli.h - what the files of the command share. Two tables describe it all: the
+ * options (options.c) and the commands (commands.c); parsing, help and "did you
+ * mean" are made from them. A command is a function that takes the parsed line
+ * and returns the exit code.
+ *
+ * The command sees krosyn through its public interface only.
+ */
+#ifndef KR_CLI_CLI_H
+#define KR_CLI_CLI_H
+
+#include <krosyn/krosyn.h>
+
+#include <stdio.h>
+
+#define KR_CLI_EXIT_DONE 0
+#define KR_CLI_EXIT_FAILED 1  /* the job failed */
+#define KR_CLI_EXIT_USAGE 2   /* the command line is wrong */
+#define KR_CLI_EXIT_REFUSED 3 /* integrity, permissions, keys */
+
+#define KR_CLI_CLEANUP(function) __attribute__((cleanup(function)))
+
+typedef enum kr_cli_option {
+  KR_CLI_HOME,
+  KR_CLI_KEY,
+  KR_CLI_ORG,
+  KR_CLI_JSON,
+  KR_CLI_HELP,
+  KR_CLI_VERSION,
+  KR_CLI_DESCRIPTION,
+  KR_CLI_FILE,
+  KR_CLI_SINK,
+  KR_CLI_TEMPLATE,
+  KR_CLI_PAYLOAD,
+  KR_CLI_LOOKUP,
+  KR_CLI_PROCESSED,
+  KR_CLI_DRY_RUN,
+  KR_CLI_ALLOW_PRIVATE,
+  KR_CLI_LIMIT,
+  KR_CLI_VALUES,
+  KR_CLI_MARKER_NAMES,
+  KR_CLI_STATS,
+  KR_CLI_FAIL_ON_MATCH,
+  KR_CLI_N_OPTIONS
+} kr_cli_option;
+
+#define KR_CLI_BIT(option) (1u << (unsigned)(option))
+#define KR_CLI_GLOBAL_OPTIONS                                                                      \
+  (KR_CLI_BIT(KR_CLI_HOME) | KR_CLI_BIT(KR_CLI_KEY) | KR_CLI_BIT(KR_CLI_ORG) |                     \
+   KR_CLI_BIT(KR_CLI_JSON) | KR_CLI_BIT(KR_CLI_HELP) | KR_CLI_BIT(KR_CLI_VERSION))
+
+typedef struct kr_cli kr_cli;
+
+typedef struct kr_cli_command {
+  const char *name;      /* one word, or a group and a word: "secret set" */
+  const char *arguments; /* as help shows them; "" when none */
+  const char *phrase;    /* one line of --help */
+  const char *details;   /* lines of the command's own help, each ended by a newline */
+  unsigned options;      /* KR_CLI_BIT of each, beside the global ones */
+  size_t min_arguments;
+  size_t max_arguments;
+  int (*run)(kr_cli *cli);
+} kr_cli_command;
+
+/** The parsed command line. Everything in it borrows from argv. */
+struct kr_cli {
+  const kr_cli_command *command;
+  const char *values[KR_CLI_N_OPTIONS]; /* NULL: not given; flags: "" */
+  char **arguments;                     /* after the command's own words */
+  size_t n_arguments;
+  bool is_json;
+};
+
+/* options.c */
+typedef struct kr_cli_option_row {
+  const char *name;     /* without the dashes */
+  const char *argument; /* "FILE"; NULL: a flag */
+  const char *phrase;
+} kr_cli_option_row;
+extern const kr_cli_option_row kr_cli_options[KR_CLI_N_OPTIONS];
+
+/**
+ * Read argv (reordering nothing but its own list of words). Returns -1 to go on
+ * with cli->command->run, else the exit code: help was shown or usage is wrong.
+ * argv is kept by cli; *ret_words is freed by the caller.
+ */
+int kr_cli_parse(kr_cli *cli, int argc, char **argv, char ***ret_words);
+
+/* commands.c */
+extern const kr_cli_command kr_cli_commands[];
+extern const size_t kr_cli_n_commands;
+const kr_cli_command *kr_cli_find_command(char **words, size_t n_words, size_t *ret_n_used);
+
+/** Whether a command begins with this word and goes on with another ("secret"). */
+bool kr_cli_is_group(const char *word);
+
+/** The nearest of the table's words within two edits, or NULL; group NULL: first words. */
+const char *kr_cli_nearest_command(const char *group, const char *word);
+const char *kr_cli_nearest_option(const char *name, size_t name_len);
+
+/* help.c */
+void kr_cli_help_all(FILE *out);
+void kr_cli_help_group(FILE *out, const char *group);
+void kr_cli_help_command(FILE *out, const kr_cli_command *command);
+int kr_cli_run_help(kr_cli *cli);
+
+/* environment.c: which home, which key, who acts */
+#define KR_CLI_MAX_PATH_BYTES 4096
+typedef struct kr_cli_home {
+  kr_home_options options; /* home NULL: no place for one is known */
+  char home_path[KR_CLI_MAX_PATH_BYTES];
+  char key_dir[KR_CLI_MAX_PATH_BYTES];
+  char actor[32];
+} kr_cli_home;
+kr_status kr_cli_resolve(const kr_cli *cli, kr_cli_home *ret_home, kr_error *error);
+kr_status kr_cli_no_home(kr_error *error);
+
+/** Open the home. without_key: names only; then a home that does not exist gives NULL. */
+kr_status kr_cli_open(kr_cli *cli, bool without_key, kr_engine **ret_engine, kr_error *error);
+kr_str kr_cli_org(const kr_cli *cli);
+void kr_cli_engine_done(kr_engine **engine);
+
+/* input.c: files read whole, into memory that is wiped when released */
+#define KR_CLI_MAX_INPUT_BYTES ((size_t)16 << 20)
+
+typedef struct kr_cli_bytes {
+  uint8_t *ptr;
+  size_t len;
+  size_t cap;
+} kr_cli_bytes;
+
+/** path "-" is standard input. what names the thing for errors ("payload"). */
+kr_status kr_cli_read_file(const char *path, const char *what, kr_cli_bytes *ret_bytes,
+                           kr_error *error);
+void kr_cli_bytes_done(kr_cli_bytes *bytes);
+kr_str kr_cli_bytes_str(const kr_cli_bytes *bytes);
+
+/* prompt.c: a value typed twice, unseen */
+kr_status kr_cli_prompt_secret(kr_engine *engine, const char *name, kr_secret **ret_value,
+                               kr_error *error);
+
+/* print.c: bytes for people and for programs */
+kr_str kr_cli_str(const char *text);
+
+/** The code point at *offset, which moves past it; -1 for a byte that is not UTF-8. */
+int32_t kr_cli_next_rune(kr_str text, size_t *offset);
+
+/** Whether a terminal may obey it: controls, and marks that turn the direction of text. */
+bool kr_cli_is_unsafe_rune(int32_t rune);
+
+/** Text with every control shown as an escape (\n, \u001b); never raw to a terminal. */
+void kr_cli_put(FILE *out, kr_str text);
+
+/** The same, but keeps newlines and tabs: for whole documents. */
+void kr_cli_put_lines(FILE *out, kr_str text);
+void kr_cli_put_json(FILE *out, kr_str text);
+
+/** A JSON array of the parts of "A, B". */
+void kr_cli_put_json_list(FILE *out, const char *joined);
+void kr_cli_put_time(FILE *out, int64_t time_ms);
+
+/** Indented with two spaces; the text must be well-formed JSON. */
+void kr_cli_put_json_indented(FILE *out, kr_str json);
+
+/* table.c */
+
+/** Rows of cells, each column as wide as its widest. The cells are copied. */
+#define KR_CLI_MAX_COLUMNS 6
+typedef struct kr_cli_table {
+  size_t n_columns;
+  char **cells; /* row by row, already safe to show */
+  size_t n_cells;
+  size_t cap;
+  bool is_short_of_memory;
+} kr_cli_table;
+void kr_cli_table_head(kr_cli_table *table, const char *const *titles);
+void kr_cli_table_add(kr_cli_table *table, kr_str cell);
+void kr_cli_table_add_time(kr_cli_table *table, int64_t time_ms);
+kr_status kr_cli_table_print(FILE *out, const kr_cli_table *table, const char *indent,
+                             kr_error *error);
+void kr_cli_table_done(kr_cli_table *table);
+
+/** A list is a table, or with --json an array that is written while it is visited. */
+void kr_cli_list_item(size_t n_before);
+kr_status kr_cli_list_end(const kr_cli *cli, kr_status status, size_t n_shown,
+                          const kr_cli_table *table, kr_error *error);
+
+/* report.c: what is wrong, where, and how to mend it */
+
+/** The text a span counts in, and the file it is from; nothing of payload data is quoted. */
+typedef struct kr_cli_place {
+  const char *file; /* NULL: none */
+  kr_str text;
+  bool is_private; /* give the position, do not show the line */
+} kr_cli_place;
+
+kr_status kr_cli_error(kr_error *error, kr_status status, const char *format, ...) KR_PRINTF(3, 4);
+void kr_cli_hint(kr_error *error, const char *format, ...) KR_PRINTF(2, 3);
+
+/** The one mapping from what happened to the exit code. */
+int kr_cli_exit_code(kr_status status);
+
+/** Show the error on stderr and return its exit code. place may be NULL. */
+int kr_cli_fail(const kr_cli *cli, const kr_error *error, const kr_cli_place *place);
+
+/** The command line is wrong: message, hint; returns 2. */
+int kr_cli_usage(const kr_cli *cli, const char *message, const char *hint);
+void kr_cli_warn(const kr_cli *cli, const char *message);
+
+/** One diagnostic for people, and as a JSON object. kind: "error", "warning" or NULL (krosyn). */
+void kr_cli_show_error(FILE *out, const char *kind, const kr_error *error,
+                       const kr_cli_place *place);
+void kr_cli_put_json_error(FILE *out, const char *severity, const kr_error *error,
+                           const kr_cli_place *place);
+
+/** Whether colour is welcome on this stream: a terminal, and NO_COLOR is not set. */
+bool kr_cli_is_colored(FILE *out);
+
+/* findings.c: a kr_finding_visit over a kr_cli_findings */
+typedef struct kr_cli_findings {
+  FILE *out;        /* NULL: count only */
+  const char *file; /* NULL: none */
+  bool is_json;     /* items of an array */
+  size_t n_errors;
+  size_t n_warnings;
+} kr_cli_findings;
+kr_status kr_cli_take_finding(void *ctx, const kr_finding *finding);
+
+/* names.c */
+
+/** NULL when it is a secret's name, else what is wrong; never shows the word itself. */
+const char *kr_cli_secret_name_problem(const char *name);
+const char *kr_cli_org_name_problem(const char *name);
+
+/* json_view.c: looking into a document that krosyn made; every value is its own piece of text */
+kr_str kr_cli_json_member(kr_str object, const char *name); /* empty: none, or not an object */
+bool kr_cli_json_each(kr_str array, size_t *offset, kr_str *ret_item); /* offset starts at 0 */
+
+/** A string without its quotes, anything else as it stands; safe to show. */
+void kr_cli_json_show(FILE *out, kr_str value);
+
+/* event_view.c */
+void kr_cli_show_event(FILE *out, kr_str event_json);
+
+/* The commands */
+int kr_cli_run_init(kr_cli *cli);
+int kr_cli_run_org_create(kr_cli *cli);
+int kr_cli_run_org_list(kr_cli *cli);
+int kr_cli_run_secret_set(kr_cli *cli);
+int kr_cli_run_secret_list(kr_cli *cli);
+int kr_cli_run_secret_show(kr_cli *cli);
+int kr_cli_run_secret_delete(kr_cli *cli);
+int kr_cli_run_check(kr_cli *cli);
+int kr_cli_run_render(kr_cli *cli);
+int kr_cli_run_run(kr_cli *cli);
+int kr_cli_run_events_list(kr_cli *cli);
+int kr_cli_run_events_show(kr_cli *cli);
+int kr_cli_run_redact(kr_cli *cli);
+
+#endif

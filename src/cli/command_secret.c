@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * command_secret.c - secret set, list, show, delete. A value comes in through a
+ * prompt, a pipe or a file, straight into locked memory, and is never shown.
+ */
+#define _GNU_SOURCE
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+static void kr_cli_secret_done(kr_secret **secret) { kr_secret_free(*secret); }
+
+static int kr_cli_bad_secret_name(const kr_cli *cli, const char *problem) {
+  return kr_cli_usage(cli, problem,
+                      "for example CRM_API_KEY. If this was a value and no name: it may now be in "
+                      "your shell's history; remove it there and replace it where it was issued");
+}
+
+static kr_status kr_cli_value_from_file(kr_engine *engine, const char *path, kr_secret **ret_value,
+                                        kr_error *error) {
+  bool is_stdin = strcmp(path, "-") == 0;
+  int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+  if (fd < 0) {
+    kr_status status = errno == ENOENT ? KR_NOT_FOUND : KR_IO;
+    return kr_cli_error(error, status, "cannot open the file %s: %s", path, strerror(errno));
+  }
+  kr_secret_read_result result = {0};
+  kr_status status = kr_secret_read(engine, fd, false, ret_value, &result, error);
+  if (!is_stdin)
+    (void)close(fd);
+  return status;
+}
+
+static kr_status kr_cli_value_from_stdin(const kr_cli *cli, kr_engine *engine,
+                                         kr_secret **ret_value, kr_error *error) {
+  kr_secret_read_result result = {0};
+  kr_status status = kr_secret_read(engine, STDIN_FILENO, true, ret_value, &result, error);
+  if (status == KR_OK && result.stripped_newline)
+    kr_cli_warn(cli, "one final newline was removed from the value (--file keeps every byte)");
+  return status;
+}
+
+static kr_status kr_cli_take_value(const kr_cli *cli, kr_engine *engine, kr_secret **ret_value,
+                                   kr_error *error) {
+  const char *file = cli->values[KR_CLI_FILE];
+  if (file != NULL)
+    return kr_cli_value_from_file(engine, file, ret_value, error);
+  if (isatty(STDIN_FILENO) == 1)
+    return kr_cli_prompt_secret(engine, cli->arguments[0], ret_value, error);
+  return kr_cli_value_from_stdin(cli, engine, ret_value, error);
+}
+
+static void kr_cli_show_saved(const kr_cli *cli, const kr_secret_set_result *result) {
+  const char *name = cli->arguments[0];
+  if (result->is_short)
+    kr_cli_warn(cli, "the value has fewer than 4 bytes: in logs it is removed only where a "
+                     "template put it, not wherever it appears");
+  if (result->has_blank_edges)
+    kr_cli_warn(cli, "the value begins or ends with a blank; it was kept as it is");
+  if (cli->is_json)
+    (void)printf("{\"name\":\"%s\",\"version\":%u,\"created\":%s}\n", name,
+                 (unsigned)result->version, result->is_new ? "true" : "false");
+  else
+    (void)printf("%s %s, version %u\n", result->is_new ? "saved" : "replaced", name,
+                 (unsigned)result->version);
+}
+
+int kr_cli_run_secret_set(kr_cli *cli) {
+  kr_error error = {0};
+  KR_CLI_CLEANUP(kr_cli_engine_done) kr_engine *engine = NULL;
+  KR_CLI_CLEANUP(kr_cli_secret_done) kr_secret *value = NULL;
+  kr_secret_set_result result = {0};
+  const char *problem = kr_cli_secret_name_problem(cli->arguments[0]);
+  if (problem != NULL)
+    return kr_cli_bad_secret_name(cli, problem);
+  kr_status status = kr_cli_open(cli, false, &engine, &error);
+  if (status == KR_OK)
+    status = kr_cli_take_value(cli, engine, &value, &error);
+  if (status == KR_OK)
+    status = kr_engine_secret_set(engine, kr_cli_org(cli), kr_cli_str(cli->arguments[0]), value,
+                                  kr_cli_str(cli->values[KR_CLI_DESCRIPTION]), &result, &error);
+  if (status != KR_OK)
+    return kr_cli_fail(cli, &error, NULL);
+  kr_cli_show_saved(cli, &result);
+  return KR_CLI_EXIT_DONE;
+}
+
+typedef struct kr_cli_secret_list {
+  kr_cli_table table;
+  bool is_json;
+  size_t n_shown;
+} kr_cli_secret_list;
+
+static void kr_cli_put_secret_json(const kr_secret_info *info) {
+  (void)fputs("{\"name\":", stdout);
+  kr_cli_put_json(stdout, kr_cli_str(info->name));
+  (void)fputs(",\"description\":", stdout);
+  kr_cli_put_json(stdout, kr_cli_str(info->description));
+  (void)printf(",\"version\":%u,\"created\":\"", (unsigned)info->version);
+  kr_cli_put_time(stdout, info->created_ms);
+  (void)fputs("\",\"updated\":\"", stdout);
+  kr_cli_put_time(stdout, info->updated_ms);
+  (void)fputs("\"}", stdout);
+}
+
+static kr_status kr_cli_list_secret(void *ctx, const kr_secret_info *info) {
+  kr_cli_secret_list *list = ctx;
+  if (list->is_json) {
+    kr_cli_list_item(list->n_shown++);
+    kr_cli_put_secret_json(info);
+    return KR_OK;
+  }
+  char version[16];
+  (void)snprintf(version, sizeof version, "%u", (unsigned)info->version);
+  kr_cli_table_add(&list->table, kr_cli_str(info->name));
+  kr_cli_table_add(&list->table, kr_cli_str(version));
+  kr_cli_table_add_time(&list->table, info->updated_ms);
+  kr_cli_table_add(&list->table, kr_cli_str(info->description));
+  return KR_OK;
+}
+
+int kr_cli_run_secret_list(kr_cli *cli) {
+  kr_error error = {0};
+  KR_CLI_CLEANUP(kr_cli_engine_done) kr_engine *engine = NULL;
+  kr_cli_secret_list list = {.table = {.n_columns = 4}, .is_json = cli->is_json};
+  kr_status status = kr_cli_open(cli, false, &engine, &error);
+  if (status != KR_OK)
+    return kr_cli_fail(cli, &error, NULL);
+  kr_cli_table_head(&list.table, (const char *[]){"NAME", "VERSION", "UPDATED", "DESCRIPTION"});
+  status = kr_engine_secret_each(engine, kr_cli_org(cli), kr_cli_list_secret, &list, &error);
+  status = kr_cli_list_end(cli, status, list.n_shown, &list.table, &error);
+  kr_cli_table_done(&list.table);
+  return status == KR_OK ? KR_CLI_EXIT_DONE : kr_cli_fail(cli, &error, NULL);
+}
+
+static kr_status kr_cli_show_secret(void *ctx, const kr_secret_info *info) {
+  const kr_cli *cli = ctx;
+  if (cli->is_json) {
+    kr_cli_put_secret_json(info);
+    (void)fputc('\n', stdout);
+    return KR_OK;
+  }
+  (void)fputs("name         ", stdout);
+  kr_cli_put(stdout, kr_cli_str(info->name));
+  (void)fputs("\ndescription  ", stdout);
+  kr_cli_put(stdout, kr_cli_str(info->description[0] == '\0' ? "(none)" : info->description));
+  (void)printf("\nversion      %u\ncreated      ", (unsigned)info->version);
+  kr_cli_put_time(stdout, info->created_ms);
+  (void)fputs("\nupdated      ", stdout);
+  kr_cli_put_time(stdout, info->updated_ms);
+  (void)fputs("\nvalue        (never shown; `krosyn secret set` replaces it)\n", stdout);
+  return KR_OK;
+}
+
+int kr_cli_run_secret_show(kr_cli *cli) {
+  kr_error error = {0};
+  KR_CLI_CLEANUP(kr_cli_engine_done) kr_engine *engine = NULL;
+  const char *problem = kr_cli_secret_name_problem(cli->arguments[0]);
+  if (problem != NULL)
+    return kr_cli_bad_secret_name(cli, problem);
+  kr_status status = kr_cli_open(cli, false, &engine, &error);
+  if (status == KR_OK)
+    status = kr_engine_secret_show(engine, kr_cli_org(cli), kr_cli_str(cli->arguments[0]),
+                                   kr_cli_show_secret, cli, &error);
+  return status == KR_OK ? KR_CLI_EXIT_DONE : kr_cli_fail(cli, &error, NULL);
+}
+
+int kr_cli_run_secret_delete(kr_cli *cli) {
+  kr_error error = {0};
+  KR_CLI_CLEANUP(kr_cli_engine_done) kr_engine *engine = NULL;
+  const char *name = cli->arguments[0];
+  const char *problem = kr_cli_secret_name_problem(name);
+  if (problem != NULL)
+    return kr_cli_bad_secret_name(cli, problem);
+  kr_status status = kr_cli_open(cli, false, &engine, &error);
+  if (status == KR_OK)
+    status = kr_engine_secret_delete(engine, kr_cli_org(cli), kr_cli_str(name), &error);
+  if (status != KR_OK)
+    return kr_cli_fail(cli, &error, NULL);
+  if (cli->is_json)
+    (void)printf("{\"name\":\"%s\",\"deleted\":true}\n", name);
+  else
+    (void)printf("deleted %s\n", name);
+  return KR_CLI_EXIT_DONE;
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * commands.c - the table of commands, and finding one in it by its one or two
+ * words. Help, usage errors and suggestions are made from this table.
+ */
+#include "cli/cli.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#define KR_CLI_ANY_NUMBER ((size_t)-1)
+#define KR_CLI_MAX_EDITS 2
+#define KR_CLI_MAX_WORD 32
+
+const kr_cli_command kr_cli_commands[] = {
+    {"init", "", "create a home: its key, its vault and the organization default",
+     "The home is a directory; the key is a file outside of it, readable by you alone.\n"
+     "Keep a copy of the key file: without it the vault cannot be opened by anyone.\n"
+     "An existing home or key file is never touched.\n",
+     0, 0, 0, kr_cli_run_init},
+    {"org create", "NAME", "create an organization",
+     "A name has lower-case letters, digits and '-', at most 64.\n"
+     "Secrets and events of one organization are invisible to every other.\n",
+     0, 1, 1, kr_cli_run_org_create},
+    {"org list", "", "list the organizations", "", 0, 0, 0, kr_cli_run_org_list},
+    {"secret set", "NAME", "save a secret; asks for its value, or reads it from stdin",
+     "A name has A-Z, 0-9 and '_', at most 128. A value has at most 64 KiB.\n"
+     "On a terminal the value is asked for twice and not shown. From a pipe it is read to\n"
+     "its end, and one final newline is removed. No option and no argument takes a value:\n"
+     "command lines end up in histories and process lists.\n"
+     "\n"
+     "  krosyn secret set CRM_API_KEY --description 'CRM, read only'\n"
+     "  pass crm/api | krosyn secret set CRM_API_KEY\n"
+     "  krosyn secret set TLS_KEY --file key.pem\n",
+     KR_CLI_BIT(KR_CLI_DESCRIPTION) | KR_CLI_BIT(KR_CLI_FILE), 1, 1, kr_cli_run_secret_set},
+    {"secret list", "", "list names, versions and descriptions; never values", "", 0, 0, 0,
+     kr_cli_run_secret_list},
+    {"secret show", "NAME", "show what is known of a secret, but its value", "", 0, 1, 1,
+     kr_cli_run_secret_show},
+    {"secret delete", "NAME", "delete a secret and all its versions", "", 0, 1, 1,
+     kr_cli_run_secret_delete},
+    {"check", "FILE|FOLDER...", "compile every field of connectors and say what is wrong",
+     "Of a folder every file *.json in it is checked. Also lists which secrets, data and\n"
+     "hosts each connector uses. With a home, secrets that do not exist are listed too.\n"
+     "Exits with 1 when there are errors.\n",
+     0, 1, KR_CLI_ANY_NUMBER, kr_cli_run_check},
+    {"render", "-- TEMPLATE", "render a template; secrets show as [REDACTED]",
+     "Opens no value and needs no key. With a home, a secret that does not exist is an\n"
+     "error. Of a template file one final newline is not part of the template.\n"
+     "\n"
+     "  krosyn render --payload order.json -- 'Order $payload.id for $payload.name'\n"
+     "  krosyn render --sink header --json -- 'Bearer $secret.CRM_API_KEY'\n",
+     KR_CLI_BIT(KR_CLI_SINK) | KR_CLI_BIT(KR_CLI_TEMPLATE) | KR_CLI_BIT(KR_CLI_PAYLOAD) |
+         KR_CLI_BIT(KR_CLI_LOOKUP) | KR_CLI_BIT(KR_CLI_PROCESSED),
+     0, 1, kr_cli_run_render},
+    {"run", "CONNECTOR", "run a connector and print the event that was stored",
+     "The connector is a file: its name holds a '/' or ends in .json. Without --payload its\n"
+     "example_payload is used. Exits with 0 for completed and skipped, 1 for failed.\n"
+     "\n"
+     "  krosyn run slack.json --payload order.json --dry-run\n"
+     "  curl -s https://shop.example.com/order/7 | krosyn run slack.json --payload -\n",
+     KR_CLI_BIT(KR_CLI_PAYLOAD) | KR_CLI_BIT(KR_CLI_LOOKUP) | KR_CLI_BIT(KR_CLI_DRY_RUN) |
+         KR_CLI_BIT(KR_CLI_ALLOW_PRIVATE),
+     1, 1, kr_cli_run_run},
+    {"events list", "", "list the events, newest first", "", KR_CLI_BIT(KR_CLI_LIMIT), 0, 0,
+     kr_cli_run_events_list},
+    {"events show", "ID", "show one event",
+     "The id may be cut to a beginning of at least 8 characters that fits one event only.\n", 0, 1,
+     1, kr_cli_run_events_show},
+    {"redact", "[FILE...]", "copy files or stdin to stdout without the secrets in them",
+     "Finds the values of the organization's secrets in plain and in every common encoding,\n"
+     "and writes what is decided at once: it can stand in a pipe. With --values it needs no\n"
+     "home: a JSON array of strings, or of {\"name\", \"value\"} or {\"name\", \"value_b64\"}.\n"
+     "\n"
+     "  service 2>&1 | krosyn redact --stats >service.log\n"
+     "  krosyn redact --values values.json --fail-on-match build.log >/dev/null\n",
+     KR_CLI_BIT(KR_CLI_VALUES) | KR_CLI_BIT(KR_CLI_MARKER_NAMES) | KR_CLI_BIT(KR_CLI_STATS) |
+         KR_CLI_BIT(KR_CLI_FAIL_ON_MATCH),
+     0, KR_CLI_ANY_NUMBER, kr_cli_run_redact},
+    {"help", "[COMMAND]", "show help for a command", "", 0, 0, 2, kr_cli_run_help},
+};
+const size_t kr_cli_n_commands = sizeof kr_cli_commands / sizeof kr_cli_commands[0];
+
+/** Whether name is these words: "secret set" for { "secret", "set" }. */
+static bool kr_cli_name_is(const char *name, const char *first, const char *second) {
+  size_t len = strlen(first);
+  if (strncmp(name, first, len) != 0)
+    return false;
+  if (second == NULL)
+    return name[len] == '\0';
+  return name[len] == ' ' && strcmp(name + len + 1, second) == 0;
+}
+
+const kr_cli_command *kr_cli_find_command(char **words, size_t n_words, size_t *ret_n_used) {
+  *ret_n_used = 0;
+  for (size_t i = 0; i < kr_cli_n_commands && n_words > 0; i++) {
+    bool is_one = kr_cli_name_is(kr_cli_commands[i].name, words[0], NULL);
+    bool is_two = n_words > 1 && kr_cli_name_is(kr_cli_commands[i].name, words[0], words[1]);
+    if (!is_one && !is_two)
+      continue;
+    *ret_n_used = is_one ? 1 : 2;
+    return &kr_cli_commands[i];
+  }
+  return NULL;
+}
+
+bool kr_cli_is_group(const char *word) {
+  size_t len = strlen(word);
+  for (size_t i = 0; i < kr_cli_n_commands; i++)
+    if (strncmp(kr_cli_commands[i].name, word, len) == 0 && kr_cli_commands[i].name[len] == ' ')
+      return true;
+  return false;
+}
+
+/** Edit distance without regard to case; KR_CLI_MAX_EDITS + 1 when above it or too long. */
+static size_t kr_cli_distance(const char *a, size_t a_len, const char *b, size_t b_len) {
+  size_t row[KR_CLI_MAX_WORD + 1];
+  if (a_len > KR_CLI_MAX_WORD || b_len > KR_CLI_MAX_WORD)
+    return KR_CLI_MAX_EDITS + 1;
+  for (size_t j = 0; j <= b_len; j++)
+    row[j] = j;
+  for (size_t i = 1; i <= a_len; i++) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= b_len; j++) {
+      bool is_same = tolower((unsigned char)a[i - 1]) == tolower((unsigned char)b[j - 1]);
+      size_t best = diagonal + (is_same ? 0 : 1);
+      best = row[j] + 1 < best ? row[j] + 1 : best;
+      best = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
+      diagonal = row[j];
+      row[j] = best;
+    }
+  }
+  return row[b_len] <= KR_CLI_MAX_EDITS ? row[b_len] : KR_CLI_MAX_EDITS + 1;
+}
+
+/** Fewer edits than the word has letters: otherwise anything is near a short word. */
+static bool kr_cli_is_nearer(size_t distance, size_t best, size_t word_len) {
+  return distance < best && distance < word_len;
+}
+
+const char *kr_cli_nearest_command(const char *group, const char *word) {
+  const char *nearest = NULL;
+  size_t best = KR_CLI_MAX_EDITS + 1;
+  size_t group_len = group == NULL ? 0 : strlen(group) + 1;
+  for (size_t i = 0; i < kr_cli_n_commands; i++) {
+    const char *name = kr_cli_commands[i].name;
+    if (group != NULL && (strncmp(name, group, group_len - 1) != 0 || name[group_len - 1] != ' '))
+      continue;
+    const char *candidate = name + group_len;
+    size_t distance = kr_cli_distance(word, strlen(word), candidate, strcspn(candidate, " "));
+    if (kr_cli_is_nearer(distance, best, strlen(word))) {
+      best = distance;
+      nearest = name;
+    }
+  }
+  return nearest;
+}
+
+const char *kr_cli_nearest_option(const char *name, size_t name_len) {
+  const char *nearest = NULL;
+  size_t best = KR_CLI_MAX_EDITS + 1;
+  for (size_t i = 0; i < KR_CLI_N_OPTIONS; i++) {
+    const char *candidate = kr_cli_options[i].name;
+    size_t distance = kr_cli_distance(name, name_len, candidate, strlen(candidate));
+    if (kr_cli_is_nearer(distance, best, name_len)) {
+      best = distance;
+      nearest = candidate;
+    }
+  }
+  return nearest;
+}

@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * emit.c - nodes to instructions. An expression leaves one value on the stack;
+ * "kept" means that a missing value may stay missing, because the consumer
+ * accepts it. if, switch, and, or, default, coalesce become forward jumps, so
+ * that only what is needed is evaluated.
+ */
+#include "lang/compiler.h"
+
+static uint32_t kr_emit_count(const kr_buf *buf, size_t item_size) {
+  return (uint32_t)(buf->len / item_size);
+}
+
+static void kr_emit_append(kr_compiler *compiler, kr_buf *buf, const void *item, size_t size) {
+  kr_status status = kr_buf_append(buf, kr_str_from(item, size));
+  if (status != KR_OK && compiler->status == KR_OK)
+    compiler->status = status;
+}
+
+void kr_emit(kr_compiler *compiler, kr_opcode op, unsigned a, unsigned b, uint32_t c,
+             const kr_node *node) {
+  if (compiler->status != KR_OK)
+    return;
+  kr_instruction instruction = {.op = (uint8_t)op, .a = (uint8_t)a, .b = (uint16_t)b, .c = c};
+  kr_position position = {.source = compiler->source_index};
+  if (node != NULL) {
+    position.offset = (uint32_t)node->offset;
+    position.len = (uint32_t)node->len;
+  }
+  kr_emit_append(compiler, &compiler->code, &instruction, sizeof(instruction));
+  kr_emit_append(compiler, &compiler->positions, &position, sizeof(position));
+}
+
+static kr_instruction *kr_emit_at(kr_compiler *compiler, uint32_t index) {
+  return (kr_instruction *)(void *)compiler->code.ptr + index;
+}
+
+static uint32_t kr_emit_here(const kr_compiler *compiler) {
+  return kr_emit_count(&compiler->code, sizeof(kr_instruction));
+}
+
+/* A forward jump whose target is set by kr_emit_land; chains through operand c. */
+static void kr_emit_jump(kr_compiler *compiler, kr_opcode op, unsigned a, unsigned b,
+                         uint32_t *chain, const kr_node *node) {
+  uint32_t here = kr_emit_here(compiler);
+  kr_emit(compiler, op, a, b, *chain, node);
+  *chain = here + 1;
+}
+
+static void kr_emit_land(kr_compiler *compiler, uint32_t chain) {
+  if (compiler->status != KR_OK)
+    return;
+  uint32_t here = kr_emit_here(compiler);
+  while (chain != 0) {
+    kr_instruction *jump = kr_emit_at(compiler, chain - 1);
+    chain = jump->c;
+    jump->c = here;
+  }
+}
+
+#define KR_EMIT_LITERAL_MAX 65535u
+
+void kr_emit_literal(kr_compiler *compiler, kr_str bytes, const kr_node *node) {
+  while (bytes.len > 0 && compiler->status == KR_OK) {
+    uint32_t start = (uint32_t)compiler->pool.len;
+    uint32_t n_code = kr_emit_here(compiler);
+    kr_instruction *last = n_code > 0 ? kr_emit_at(compiler, n_code - 1) : NULL;
+    bool is_joined =
+        last != NULL && last->op == KR_OP_EMIT_LITERAL && last->b < KR_EMIT_LITERAL_MAX;
+    size_t room = is_joined ? KR_EMIT_LITERAL_MAX - last->b : KR_EMIT_LITERAL_MAX;
+    kr_str piece = kr_str_slice(bytes, 0, room);
+    if (is_joined)
+      last->b = (uint16_t)(last->b + piece.len);
+    else
+      kr_emit(compiler, KR_OP_EMIT_LITERAL, 0, (unsigned)piece.len, start, node);
+    kr_emit_append(compiler, &compiler->pool, piece.ptr, piece.len);
+    bytes = kr_str_skip(bytes, piece.len);
+  }
+}
+
+static void kr_emit_constant(kr_compiler *compiler, kr_json_type type, kr_str text,
+                             const kr_node *node) {
+  kr_json constant = {.type = (uint8_t)type};
+  if (type == KR_JSON_STRING || type == KR_JSON_NUMBER) {
+    kr_str copy = {0};
+    kr_status status = kr_arena_copy(&compiler->program->arena, text, &copy);
+    if (status != KR_OK) {
+      compiler->status = status;
+      return;
+    }
+    constant.count = (uint32_t)copy.len;
+    constant.text = copy.ptr;
+  }
+  uint32_t index = kr_emit_count(&compiler->constants, sizeof(kr_json));
+  kr_emit_append(compiler, &compiler->constants, &constant, sizeof(constant));
+  kr_emit(compiler, KR_OP_CONSTANT, 0, 0, index, node);
+}
+
+static bool kr_emit_same_step(const kr_step *a, const kr_step *b) {
+  return a->is_index == b->is_index && a->is_optional == b->is_optional &&
+         (a->is_index ? a->index == b->index : kr_str_equal(a->name, b->name));
+}
+
+static uint32_t kr_emit_step(kr_compiler *compiler, const kr_step *step) {
+  kr_step *steps = (kr_step *)(void *)compiler->steps.ptr;
+  uint32_t n_steps = kr_emit_count(&compiler->steps, sizeof(kr_step));
+  for (uint32_t i = 0; i < n_steps; i++)
+    if (kr_emit_same_step(&steps[i], step))
+      return i;
+  kr_step copy = *step;
+  kr_status status = kr_arena_copy(&compiler->program->arena, step->name, &copy.name);
+  if (status != KR_OK)
+    compiler->status = status;
+  kr_emit_append(compiler, &compiler->steps, &copy, sizeof(copy));
+  return n_steps;
+}
+
+/* The marks are part of the identity: a field of $processed has its own, the whole has all. */
+static uint32_t kr_emit_slot(kr_compiler *compiler, uint32_t parent, uint32_t step,
+                             const kr_node *node) {
+  kr_slot wanted = {.parent = parent,
+                    .step = step,
+                    .root = node->root,
+                    .is_untrusted = node->is_untrusted,
+                    .secrets = node->secrets};
+  const kr_slot *slots = (const kr_slot *)(const void *)compiler->slots.ptr;
+  uint32_t n_slots = kr_emit_count(&compiler->slots, sizeof(kr_slot));
+  for (uint32_t i = 0; i < n_slots; i++)
+    if (slots[i].parent == parent && slots[i].step == step && slots[i].root == node->root &&
+        slots[i].secrets == wanted.secrets && slots[i].is_untrusted == wanted.is_untrusted)
+      return i;
+  if (n_slots == KR_LIMIT_SLOTS) {
+    kr_report(compiler, KR_E_SLOTS, node->offset, node->len, "more than %u distinct paths",
+              KR_LIMIT_SLOTS);
+    return 0;
+  }
+  kr_emit_append(compiler, &compiler->slots, &wanted, sizeof(wanted));
+  return n_slots;
+}
+
+static uint32_t kr_emit_path(kr_compiler *compiler, const kr_node *node) {
+  uint32_t slot = kr_emit_slot(compiler, KR_NO_SLOT, 0, node);
+  for (unsigned i = 0; i < node->n_steps && compiler->status == KR_OK; i++)
+    slot = kr_emit_slot(compiler, slot, kr_emit_step(compiler, &node->steps[i]), node);
+  if (node->root == KR_ROOT_LOOKUP)
+    compiler->program->uses_lookup = true;
+  return slot;
+}
+
+static void kr_emit_kept(kr_compiler *compiler, const kr_node *node, bool is_kept);
+
+static void kr_emit_value(kr_compiler *compiler, const kr_node *node) {
+  kr_emit_kept(compiler, node, false);
+}
+
+static void kr_emit_and_or(kr_compiler *compiler, const kr_node *node) {
+  bool is_and = node->function == KR_FUNCTION_AND;
+  uint32_t decided = 0;
+  uint32_t end = 0;
+  for (const kr_node *arg = node->first; arg != NULL; arg = arg->next) {
+    kr_emit_value(compiler, arg);
+    kr_emit_jump(compiler, KR_OP_UNKNOWN, node->function, 1, &end, node);
+    kr_emit_jump(compiler, is_and ? KR_OP_JUMP_FALSE : KR_OP_JUMP_TRUE, 0, 0, &decided, arg);
+  }
+  kr_emit_constant(compiler, is_and ? KR_JSON_TRUE : KR_JSON_FALSE, (kr_str){0}, node);
+  kr_emit_jump(compiler, KR_OP_JUMP, 0, 0, &end, node);
+  kr_emit_land(compiler, decided);
+  kr_emit_constant(compiler, is_and ? KR_JSON_FALSE : KR_JSON_TRUE, (kr_str){0}, node);
+  kr_emit_land(compiler, end);
+}
+
+static void kr_emit_if(kr_compiler *compiler, const kr_node *node, bool is_kept) {
+  const kr_node *then = node->first->next;
+  uint32_t otherwise = 0;
+  uint32_t end = 0;
+  kr_emit_value(compiler, node->first);
+  kr_emit_jump(compiler, KR_OP_UNKNOWN, node->function, 1, &end, node);
+  kr_emit_jump(compiler, KR_OP_JUMP_FALSE, 0, 0, &otherwise, node);
+  kr_emit_kept(compiler, then, is_kept);
+  kr_emit_jump(compiler, KR_OP_JUMP, 0, 0, &end, node);
+  kr_emit_land(compiler, otherwise);
+  kr_emit_kept(compiler, then->next, is_kept);
+  kr_emit_land(compiler, end);
+}
+
+static void kr_emit_switch(kr_compiler *compiler, const kr_node *node, bool is_kept) {
+  uint32_t end = 0;
+  kr_emit_value(compiler, node->first);
+  kr_emit_jump(compiler, KR_OP_UNKNOWN, node->function, 1, &end, node);
+  const kr_node *key = node->first->next;
+  for (; key->next != NULL; key = key->next->next) {
+    uint32_t next = 0;
+    kr_emit_value(compiler, key);
+    kr_emit_jump(compiler, KR_OP_UNKNOWN, node->function, 2, &end, node);
+    kr_emit_jump(compiler, KR_OP_JUMP_UNEQUAL, 0, 0, &next, key);
+    kr_emit_kept(compiler, key->next, is_kept);
+    kr_emit_jump(compiler, KR_OP_JUMP, 0, 0, &end, node);
+    kr_emit_land(compiler, next);
+  }
+  kr_emit(compiler, KR_OP_POP, 0, 0, 0, node);
+  kr_emit_kept(compiler, key, is_kept);
+  kr_emit_land(compiler, end);
+}
+
+/* default(x, y): y may be missing only where the consumer accepts it; coalesce ends in null. */
+static void kr_emit_default(kr_compiler *compiler, const kr_node *node, bool is_kept) {
+  bool is_coalesce = node->function == KR_FUNCTION_COALESCE;
+  uint32_t end = 0;
+  for (const kr_node *arg = node->first; arg != NULL; arg = arg->next) {
+    if (arg->next == NULL && !is_coalesce) {
+      kr_emit_kept(compiler, arg, is_kept);
+      break;
+    }
+    kr_emit_kept(compiler, arg, true);
+    kr_emit_jump(compiler, KR_OP_UNKNOWN, node->function, 1, &end, node);
+    kr_emit_jump(compiler, KR_OP_JUMP_SETTLED, 0, 0, &end, node);
+  }
+  if (is_coalesce)
+    kr_emit_constant(compiler, KR_JSON_NULL, (kr_str){0}, node);
+  kr_emit_land(compiler, end);
+}
+
+static void kr_emit_lazy(kr_compiler *compiler, const kr_node *node, bool is_kept) {
+  switch (node->function) {
+  case KR_FUNCTION_AND:
+  case KR_FUNCTION_OR:
+    kr_emit_and_or(compiler, node);
+    return;
+  case KR_FUNCTION_IF:
+    kr_emit_if(compiler, node, is_kept);
+    return;
+  case KR_FUNCTION_SWITCH:
+    kr_emit_switch(compiler, node, is_kept);
+    return;
+  default:
+    kr_emit_default(compiler, node, is_kept);
+    return;
+  }
+}
+
+static void kr_emit_call(kr_compiler *compiler, const kr_node *node, bool is_kept) {
+  const kr_function_info *row = kr_function_row(node->function);
+  bool keeps_inner = is_kept || node->n_steps > 0;
+  if (row->marks == KR_MARKS_LAZY) {
+    kr_emit_lazy(compiler, node, keeps_inner);
+  } else {
+    unsigned index = 0;
+    for (const kr_node *arg = node->first; arg != NULL; arg = arg->next, index++)
+      kr_emit_kept(compiler, arg, kr_function_param(row, index, node->n_children) == 'm');
+    kr_emit(compiler, KR_OP_CALL, node->function, node->n_children, 0, node);
+  }
+  for (unsigned i = 0; i < node->n_steps; i++)
+    kr_emit(compiler, KR_OP_STEP, 0, 0, kr_emit_step(compiler, &node->steps[i]), node);
+  bool may_miss = node->n_steps > 0 || (row->result == 'a' && row->marks != KR_MARKS_LAZY);
+  if (may_miss && !is_kept)
+    kr_emit(compiler, KR_OP_PRESENT, 0, 0, 0, node);
+}
+
+static void kr_emit_container(kr_compiler *compiler, const kr_node *node) {
+  for (const kr_node *child = node->first; child != NULL; child = child->next)
+    kr_emit_value(compiler, child);
+  bool is_array = node->type == KR_NODE_ARRAY;
+  kr_emit(compiler, is_array ? KR_OP_ARRAY : KR_OP_OBJECT, 0,
+          is_array ? node->n_children : node->n_children / 2, 0, node);
+}
+
+static void kr_emit_kept(kr_compiler *compiler, const kr_node *node, bool is_kept) {
+  if (compiler->status != KR_OK)
+    return;
+  switch (node->type) {
+  case KR_NODE_NULL:
+    kr_emit_constant(compiler, KR_JSON_NULL, node->text, node);
+    return;
+  case KR_NODE_TRUE:
+    kr_emit_constant(compiler, KR_JSON_TRUE, node->text, node);
+    return;
+  case KR_NODE_FALSE:
+    kr_emit_constant(compiler, KR_JSON_FALSE, node->text, node);
+    return;
+  case KR_NODE_NUMBER:
+    kr_emit_constant(compiler, KR_JSON_NUMBER, node->text, node);
+    return;
+  case KR_NODE_STRING:
+  case KR_NODE_CHUNK:
+    kr_emit_constant(compiler, KR_JSON_STRING, node->text, node);
+    return;
+  case KR_NODE_REF:
+    if (node->root == KR_ROOT_SECRET)
+      kr_emit(compiler, KR_OP_SECRET, 0, 0, node->secret, node);
+    else
+      kr_emit(compiler, KR_OP_SLOT, is_kept, 0, kr_emit_path(compiler, node), node);
+    return;
+  case KR_NODE_CALL:
+    kr_emit_call(compiler, node, is_kept);
+    return;
+  case KR_NODE_ARRAY:
+  case KR_NODE_OBJECT:
+    kr_emit_container(compiler, node);
+    return;
+  }
+}
+
+/* For `check`: every reference once, and where each secret may land. */
+static void kr_emit_reference(kr_compiler *compiler, const kr_node *node) {
+  KR_CLEANUP(kr_buf_done) kr_buf path = KR_BUF_INIT(KR_LIMIT_TEMPLATE_BYTES * 2, NULL);
+  kr_status status = kr_buf_printf(&path, "$%s", kr_root_name(node->root));
+  if (status == KR_OK && node->root == KR_ROOT_SECRET)
+    status = kr_buf_printf(&path, ".%.*s", KR_FMT(node->text));
+  for (unsigned i = 0; status == KR_OK && i < node->n_steps; i++) {
+    const kr_step *step = &node->steps[i];
+    if (step->is_index)
+      status = kr_buf_printf(&path, "[%lld]", (long long)step->index);
+    else
+      status = kr_buf_printf(&path, ".%.*s", KR_FMT(step->name));
+  }
+  const kr_str *references = (const kr_str *)(const void *)compiler->references.ptr;
+  uint32_t n_references = kr_emit_count(&compiler->references, sizeof(kr_str));
+  for (uint32_t i = 0; status == KR_OK && i < n_references; i++)
+    if (kr_str_equal(references[i], kr_buf_str(&path)))
+      return;
+  kr_str copy = {0};
+  if (status == KR_OK)
+    status = kr_arena_copy(&compiler->program->arena, kr_buf_str(&path), &copy);
+  if (status != KR_OK)
+    compiler->status = status;
+  else
+    kr_emit_append(compiler, &compiler->references, &copy, sizeof(copy));
+}
+
+static void kr_emit_references(kr_compiler *compiler, const kr_node *node) {
+  if (compiler->status != KR_OK)
+    return;
+  if (node->type == KR_NODE_REF)
+    kr_emit_reference(compiler, node);
+  for (const kr_node *child = node->first; child != NULL; child = child->next)
+    kr_emit_references(compiler, child);
+}
+
+static void kr_emit_sites(kr_compiler *compiler, const kr_node *node) {
+  for (kr_secret_set left = node->secrets; left != 0; left &= left - 1) {
+    kr_site site = {.secret = (uint8_t)__builtin_ctzll(left), .context = node->context};
+    const kr_site *sites = (const kr_site *)(const void *)compiler->sites.ptr;
+    uint32_t n_sites = kr_emit_count(&compiler->sites, sizeof(kr_site));
+    bool is_known = false;
+    for (uint32_t i = 0; i < n_sites && !is_known; i++)
+      is_known = sites[i].secret == site.secret && sites[i].context == site.context;
+    if (!is_known)
+      kr_emit_append(compiler, &compiler->sites, &site, sizeof(site));
+  }
+}
+
+/* is_whole: the hole is the whole field, so a null in it is the result. */
+static void kr_emit_hole(kr_compiler *compiler, const kr_node *node, bool is_whole) {
+  kr_program *program = compiler->program;
+  program->secrets |= node->secrets;
+  program->is_untrusted |= node->is_untrusted;
+  kr_emit_references(compiler, node);
+  if (compiler->sink == KR_SINK_CONDITION) {
+    kr_emit_value(compiler, node);
+    kr_emit(compiler, KR_OP_RETURN, 0, 0, 0, node);
+    return;
+  }
+  kr_emit_sites(compiler, node);
+  if (node->type == KR_NODE_REF && node->root == KR_ROOT_SECRET) {
+    kr_emit(compiler, KR_OP_EMIT_SECRET, node->context, is_whole, node->secret, node);
+  } else if (node->type == KR_NODE_REF) {
+    kr_emit(compiler, KR_OP_EMIT_SLOT, node->context, is_whole, kr_emit_path(compiler, node), node);
+  } else {
+    kr_emit_value(compiler, node);
+    kr_emit(compiler, KR_OP_EMIT, node->context, is_whole, 0, node);
+  }
+}
+
+void kr_emit_field(kr_compiler *compiler, const kr_field *field) {
+  if (field->expression != NULL) {
+    kr_emit_hole(compiler, field->expression, true);
+    return;
+  }
+  bool is_quoted = compiler->sink == KR_SINK_VALUE;
+  if (is_quoted)
+    kr_emit_literal(compiler, KR_STR("\""), NULL);
+  for (const kr_node *node = field->parts; node != NULL; node = node->next) {
+    if (node->is_segment_begin)
+      kr_emit(compiler, KR_OP_SEGMENT_BEGIN, 0, 0, 0, node);
+    if (node->type == KR_NODE_CHUNK)
+      kr_emit_literal(compiler, node->literal, node);
+    else
+      kr_emit_hole(compiler, node, false);
+    if (node->is_segment_end)
+      kr_emit(compiler, KR_OP_SEGMENT_END, 0, 0, 0, node);
+  }
+  if (is_quoted)
+    kr_emit_literal(compiler, KR_STR("\""), NULL);
+}

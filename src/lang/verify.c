@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * verify.c - proves of every compiled program what the VM then takes for
+ * granted, in one pass: jumps go forward only, so the depth at a target is
+ * known (from the jump) before the pass reaches it.
+ */
+#include "base/assert.h"
+#include "lang/program.h"
+
+#define KR_DEPTH_UNKNOWN UINT32_MAX
+
+typedef struct kr_verifier {
+  const kr_program *program;
+  uint32_t *depths; /* [n_code + 1] stack depth before each instruction */
+  uint32_t max;
+} kr_verifier;
+
+static bool kr_verify_operands(const kr_program *program, uint32_t pc) {
+  const kr_instruction *in = &program->code[pc];
+  for (const char *letter = kr_opcode_row(in->op)->operands; *letter != '\0'; letter++) {
+    bool is_good = true;
+    switch (*letter) {
+    case 'k':
+      is_good = in->c < program->n_constants;
+      break;
+    case 's':
+      is_good = in->c < program->n_slots;
+      break;
+    case 'S':
+      is_good = in->c < program->n_secret_names && in->c < KR_SECRETS_MAX &&
+                (program->secrets >> in->c & 1) != 0;
+      break;
+    case 't':
+      is_good = in->c > pc && in->c < program->n_code;
+      break;
+    case 'f':
+      is_good = in->a < KR_FUNCTION_COUNT;
+      break;
+    case 'x':
+      is_good = in->a < KR_CONTEXT_COUNT;
+      break;
+    case 'p':
+      is_good = in->c < program->n_steps;
+      break;
+    case 'l':
+      is_good = in->c <= program->pool.len && in->b <= program->pool.len - in->c;
+      break;
+    default:
+      break;
+    }
+    if (!is_good)
+      return false;
+  }
+  if (in->op != KR_OP_CALL)
+    return true;
+  const kr_function_info *row = kr_function_row(in->a);
+  return in->b >= row->min_args && in->b <= row->max_args && row->marks != KR_MARKS_LAZY &&
+         row->marks != KR_MARKS_ESCAPER;
+}
+
+static bool kr_verify_reach(kr_verifier *verifier, uint32_t pc, uint32_t depth) {
+  if (verifier->depths[pc] != KR_DEPTH_UNKNOWN && verifier->depths[pc] != depth)
+    return false;
+  verifier->depths[pc] = depth;
+  if (depth > verifier->max)
+    verifier->max = depth;
+  return true;
+}
+
+static bool kr_verify_flow(kr_verifier *verifier, uint32_t pc) {
+  const kr_instruction *in = &verifier->program->code[pc];
+  const kr_opcode_info *row = kr_opcode_row(in->op);
+  uint32_t depth = verifier->depths[pc];
+  uint32_t pops = row->pops == KR_POPS_B    ? in->b
+                  : row->pops == KR_POPS_2B ? in->b * 2u
+                                            : (uint32_t)row->pops;
+  if (depth == KR_DEPTH_UNKNOWN || depth < pops)
+    return false;
+  uint32_t after = depth - pops + (uint32_t)row->pushes;
+  switch (in->op) {
+  case KR_OP_HALT:
+    return depth == 0 && pc + 1 == verifier->program->n_code;
+  case KR_OP_JUMP:
+    return kr_verify_reach(verifier, in->c, depth);
+  case KR_OP_JUMP_FALSE:
+  case KR_OP_JUMP_TRUE:
+    return kr_verify_reach(verifier, in->c, after) && kr_verify_reach(verifier, pc + 1, after);
+  case KR_OP_JUMP_SETTLED:
+  case KR_OP_JUMP_UNEQUAL:
+    return kr_verify_reach(verifier, in->c, after + 1) && kr_verify_reach(verifier, pc + 1, after);
+  case KR_OP_UNKNOWN:
+    return in->b >= 1 && in->b <= depth && kr_verify_reach(verifier, in->c, depth - in->b + 1) &&
+           kr_verify_reach(verifier, pc + 1, depth);
+  default:
+    return kr_verify_reach(verifier, pc + 1, after);
+  }
+}
+
+static bool kr_verify_slots(const kr_program *program) {
+  for (uint32_t i = 0; i < program->n_slots; i++) {
+    const kr_slot *slot = &program->slots[i];
+    bool is_root = slot->parent == KR_NO_SLOT;
+    if (slot->root >= KR_ROOT_COUNT || (!is_root && slot->parent >= i) ||
+        (!is_root && slot->step >= program->n_steps))
+      return false;
+  }
+  return true;
+}
+
+static kr_status kr_verify_bug(kr_error *reterr, uint32_t pc) {
+  return kr_fail(reterr, KR_INTERNAL, "the compiler made a bad program (instruction %u)",
+                 (unsigned)pc);
+}
+
+kr_status kr_program_verify(kr_program *program, kr_error *reterr) {
+  KR_CLEANUP(kr_arena_done) kr_arena arena = KR_ARENA_INIT(KR_LIMIT_CODE_BYTES, NULL);
+  size_t n_depths = (size_t)program->n_code + 1;
+  kr_verifier verifier = {.program = program,
+                          .depths = kr_arena_alloc(&arena, n_depths * sizeof(uint32_t))};
+  if (verifier.depths == NULL)
+    return kr_fail_nomem(reterr);
+  memset(verifier.depths, 0xFF, n_depths * sizeof(uint32_t));
+  verifier.depths[0] = 0;
+  if (!kr_verify_slots(program) || program->n_code == 0)
+    return kr_verify_bug(reterr, 0);
+  for (uint32_t pc = 0; pc < program->n_code; pc++)
+    if (program->code[pc].op >= KR_OP_COUNT || !kr_verify_operands(program, pc) ||
+        !kr_verify_flow(&verifier, pc))
+      return kr_verify_bug(reterr, pc);
+  program->max_stack = verifier.max;
+  return KR_OK;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* internal.h - store keys and helpers shared by settings.c and audit.c. */
+#ifndef KR_REGISTRY_INTERNAL_H
+#define KR_REGISTRY_INTERNAL_H
+
+#include "base/wire.h"
+#include "registry/registry.h"
+
+#define KR_DOMAIN_SETTING KR_STR("krosyn/v0/setting")
+#define KR_DOMAIN_AUDIT KR_STR("krosyn/v0/audit")
+#define KR_DOMAIN_AUDIT_HEAD KR_STR("krosyn/v0/audit-head")
+
+/* Seal a payload for a place and store it. */
+kr_status kr_registry_put(const kr_registry *registry, kr_store_txn *txn, kr_str domain,
+                          kr_str place, kr_str payload, kr_error *reterr) KR_MUST_USE;
+
+/* The checked payload at a place; KR_NOT_FOUND (reterr not filled). what names it in messages. */
+kr_status kr_registry_get(const kr_registry *registry, kr_store_txn *txn, kr_str domain,
+                          kr_str place, const char *what, kr_str *ret_payload,
+                          kr_error *reterr) KR_MUST_USE;
+
+kr_status kr_registry_corrupt(kr_error *reterr, const char *format, ...) KR_PRINTF(2, 3);
+
+#endif

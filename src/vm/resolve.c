@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * resolve.c - slots. Each distinct path prefix is walked at most once per
+ * render, when first needed, from its parent's value. A missing path is a
+ * value; only its use decides what it means.
+ */
+#include "vm/vm.h"
+
+static kr_status kr_resolve_root(kr_vm *vm, uint32_t slot, kr_value *ret_value) {
+  const kr_slot *row = &vm->program->slots[slot];
+  const kr_json *tree = NULL;
+  if (row->root == KR_ROOT_PAYLOAD)
+    tree = vm->input->payload;
+  else if (row->root == KR_ROOT_LOOKUP)
+    tree = vm->input->lookup;
+  else if (row->root == KR_ROOT_PROCESSED)
+    tree = vm->input->processed;
+  *ret_value =
+      tree == NULL ? (kr_value){0} : kr_value_from_json(tree, row->is_untrusted, row->secrets);
+  return KR_OK;
+}
+
+/* `‹lookup.customer.email›` */
+static kr_status kr_resolve_unknown(kr_vm *vm, uint32_t slot, kr_value *ret_value) {
+  kr_vm_build_begin(vm);
+  kr_buf *text = &vm->work.buf;
+  KR_TRY(kr_program_slot_path(vm->program, slot, text));
+  kr_str path = kr_str_skip(kr_buf_str(text), 1);
+  void *copy = NULL;
+  size_t len = path.len + 6; /* two quotation marks of 3 bytes */
+  KR_TRY(kr_vm_alloc(vm, len, &copy));
+  uint8_t *out = copy;
+  memcpy(out, "\xE2\x80\xB9", 3);
+  size_t n = 3;
+  for (size_t i = 0; i < path.len; i++)
+    if (path.ptr[i] != '?')
+      out[n++] = path.ptr[i];
+  memcpy(out + n, "\xE2\x80\xBA", 3);
+  *ret_value = kr_value_string(kr_str_from(out, n + 3));
+  ret_value->type = KR_VALUE_UNKNOWN;
+  ret_value->is_unknown = true;
+  ret_value->is_untrusted = true;
+  return KR_OK;
+}
+
+static kr_status kr_resolve_accessor(kr_vm *vm, const kr_step *step, const kr_value *from,
+                                     kr_value *ret_value) {
+  bool is_known = step->accessor != KR_NO_ACCESSOR;
+  if (is_known && (step->accessor == KR_FUNCTION_FIRST || step->accessor == KR_FUNCTION_LAST))
+    is_known = kr_value_is_array(from);
+  if (!is_known) {
+    *ret_value = (kr_value){.type = step->is_optional ? KR_VALUE_NULL : KR_VALUE_MISSING};
+    return KR_OK;
+  }
+  kr_value argument = *from;
+  return kr_vm_call(vm, step->accessor, &argument, 1, ret_value);
+}
+
+kr_status kr_vm_step(kr_vm *vm, const kr_step *step, const kr_value *from, kr_value *ret_value) {
+  KR_TRY(kr_vm_spend(vm, 32));
+  if (from->type == KR_VALUE_UNKNOWN || from->type == KR_VALUE_MISSING) {
+    *ret_value = *from;
+    return KR_OK;
+  }
+  bool is_found = false;
+  if (kr_value_is_object(from)) {
+    is_found = !step->is_index && kr_value_find(from, step->name, ret_value);
+  } else if (kr_value_is_array(from) && step->is_index) {
+    int64_t index = step->index < 0 ? step->index + (int64_t)from->count : step->index;
+    is_found = index >= 0 && index < (int64_t)from->count;
+    if (is_found)
+      *ret_value = kr_value_item(from, (uint32_t)index);
+  } else if (from->type == KR_VALUE_STRING && step->is_index) {
+    return kr_vm_fail(vm, KR_INVALID, KR_E_TYPE, "a string has no items; use substring()");
+  } else if (from->type != KR_VALUE_NULL && !step->is_index) {
+    return kr_resolve_accessor(vm, step, from, ret_value);
+  }
+  if (!is_found)
+    *ret_value = (kr_value){.type = step->is_optional ? KR_VALUE_NULL : KR_VALUE_MISSING};
+  return KR_OK;
+}
+
+kr_status kr_vm_slot(kr_vm *vm, uint32_t slot, kr_value *ret_value) {
+  if (vm->slot_states[slot] == KR_SLOT_RESOLVED) {
+    *ret_value = vm->slots[slot];
+    return KR_OK;
+  }
+  const kr_slot *row = &vm->program->slots[slot];
+  kr_value value = {0};
+  if (row->root == KR_ROOT_LOOKUP && vm->input->is_lookup_unknown && kr_vm_is_preview(vm)) {
+    KR_TRY(kr_resolve_unknown(vm, slot, &value));
+  } else if (row->parent == KR_NO_SLOT) {
+    KR_TRY(kr_resolve_root(vm, slot, &value));
+  } else {
+    kr_value parent;
+    KR_TRY(kr_vm_slot(vm, row->parent, &parent));
+    KR_TRY(kr_vm_step(vm, &vm->program->steps[row->step], &parent, &value));
+  }
+  vm->slots[slot] = value;
+  vm->slot_states[slot] = KR_SLOT_RESOLVED;
+  *ret_value = value;
+  return KR_OK;
+}
+
+static void kr_resolve_hint(kr_vm *vm, const kr_value *object, kr_str name) {
+  kr_str nearest = {0};
+  size_t best = 3;
+  for (uint32_t i = 0; i < object->count && i < 1000; i++) {
+    kr_str key = kr_value_member(object, i).key;
+    size_t distance = kr_str_distance(key, name, 2);
+    if (distance < best) {
+      best = distance;
+      nearest = key;
+    }
+  }
+  if (nearest.ptr != NULL)
+    kr_error_hint(vm->reterr, "did you mean .%.*s? A step with ? may be missing", KR_FMT(nearest));
+  else
+    kr_error_hint(vm->reterr, "a step with ? may be missing, and default(x, y) replaces it");
+}
+
+/* "no value at $payload.a.b: $payload.a is an object without this key" */
+static kr_status kr_resolve_missing(kr_vm *vm, uint32_t slot) {
+  uint32_t absent = slot;
+  uint32_t parent = vm->program->slots[slot].parent;
+  while (parent != KR_NO_SLOT && vm->slots[parent].type == KR_VALUE_MISSING) {
+    absent = parent;
+    parent = vm->program->slots[parent].parent;
+  }
+  kr_vm_build_begin(vm);
+  kr_buf *text = &vm->work.buf;
+  KR_TRY(kr_program_slot_path(vm->program, slot, text));
+  size_t path_len = text->len;
+  if (parent == KR_NO_SLOT)
+    return kr_vm_fail(vm, KR_MISSING, KR_E_MISSING, "no value at %.*s: there is no $%s here",
+                      (int)path_len, (const char *)text->ptr,
+                      kr_root_name(vm->program->slots[slot].root));
+  KR_TRY(kr_program_slot_path(vm->program, parent, text));
+  const kr_value *deepest = &vm->slots[parent];
+  const kr_step *step = &vm->program->steps[vm->program->slots[absent].step];
+  bool is_key = kr_value_is_object(deepest) && !step->is_index;
+  kr_status status = kr_vm_fail(vm, KR_MISSING, KR_E_MISSING, "no value at %.*s: %.*s is %s %s%s",
+                                (int)path_len, (const char *)text->ptr, (int)(text->len - path_len),
+                                (const char *)text->ptr + path_len,
+                                strchr("ao", kr_value_type_name(deepest)[0]) != NULL ? "an" : "a",
+                                kr_value_type_name(deepest), is_key ? " without this key" : "");
+  if (is_key)
+    kr_resolve_hint(vm, deepest, step->name);
+  return status;
+}
+
+static kr_status kr_resolve_mode(kr_vm *vm, kr_value *ret_value) {
+  *ret_value = (kr_value){.type = KR_VALUE_NULL};
+  if (vm->program->missing == KR_MISSING_EMPTY)
+    *ret_value = kr_value_string(KR_STR(""));
+  return KR_OK;
+}
+
+kr_status kr_vm_missing_slot(kr_vm *vm, uint32_t slot, kr_value *ret_value) {
+  if (vm->program->missing != KR_MISSING_STRICT)
+    return kr_resolve_mode(vm, ret_value);
+  return kr_resolve_missing(vm, slot);
+}
+
+kr_status kr_vm_missing_result(kr_vm *vm, kr_value *ret_value) {
+  if (vm->program->missing != KR_MISSING_STRICT)
+    return kr_resolve_mode(vm, ret_value);
+  kr_status status =
+      kr_vm_fail(vm, KR_MISSING, KR_E_MISSING_RESULT, "this gives no value: nothing was found");
+  kr_error_hint(vm->reterr, "default(x, y) replaces what is missing");
+  return status;
+}

@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * vm.c - the loop over instructions. A program was verified when it was made,
+ * so operands, jumps and stack depths are taken for granted here; data is not.
+ */
+#include "vm/vm.h"
+
+#include "base/assert.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+kr_status kr_vm_fail(kr_vm *vm, kr_status status, kr_code code, const char *format, ...) {
+  char message[KR_ERROR_MESSAGE_BYTES];
+  va_list args;
+  va_start(args, format);
+  (void)vsnprintf(message, sizeof(message), format, args);
+  va_end(args);
+  if (vm->reterr == NULL)
+    return status;
+  (void)kr_fail(vm->reterr, status, "%s", message);
+  vm->reterr->code = (uint16_t)code;
+  const kr_position *position = &vm->program->positions[vm->pc];
+  const char *source = position->source < vm->program->n_sources
+                           ? (const char *)vm->program->sources[position->source].ptr
+                           : NULL;
+  kr_error_at(vm->reterr, source, position->offset, position->len);
+  return status;
+}
+
+kr_status kr_vm_refuse_secret(kr_vm *vm, kr_secret_set secrets, const char *place) {
+  kr_str name = vm->program->secret_names[__builtin_ctzll(secrets)];
+  kr_status status =
+      kr_vm_fail(vm, KR_INVALID, KR_E_SECRET_REFUSED,
+                 "the value of secret %.*s cannot stand in a %s", KR_FMT(name), place);
+  kr_error_hint(vm->reterr, "a line break at its end is the usual reason: set it again without");
+  return status;
+}
+
+kr_status kr_vm_spend(kr_vm *vm, size_t n_bytes) {
+  size_t cost = n_bytes / 32;
+  if (cost > vm->fuel)
+    return kr_vm_fail(vm, KR_LIMIT, KR_E_FUEL, "the work of this render is above its limit of %u",
+                      vm->input->fuel == 0 ? KR_LIMIT_FUEL : vm->input->fuel);
+  vm->fuel -= (uint32_t)cost;
+  return KR_OK;
+}
+
+kr_status kr_vm_alloc(kr_vm *vm, size_t len, void **ret_ptr) {
+  *ret_ptr = kr_arena_alloc(&vm->arena, len);
+  if (*ret_ptr != NULL)
+    return KR_OK;
+  if (kr_arena_why(&vm->arena) == KR_LIMIT)
+    return kr_vm_fail(vm, KR_LIMIT, KR_E_SCRATCH, "this render needs more than %u bytes of memory",
+                      KR_LIMIT_SCRATCH_BYTES);
+  return kr_fail_nomem(vm->reterr);
+}
+
+kr_status kr_vm_to_text(kr_vm *vm, const kr_value *value, kr_value *ret_string) {
+  void *digits = NULL;
+  kr_value string = *value;
+  switch (value->type) {
+  case KR_VALUE_STRING:
+    break;
+  case KR_VALUE_NUMBER:
+    string.type = KR_VALUE_STRING;
+    break;
+  case KR_VALUE_INT:
+    KR_TRY(kr_vm_alloc(vm, KR_VALUE_INT_BYTES, &digits));
+    string = kr_value_string(kr_str_from(digits, kr_value_format_int(value->integer, digits)));
+    break;
+  case KR_VALUE_TRUE:
+    string = kr_value_string(KR_STR("true"));
+    break;
+  case KR_VALUE_FALSE:
+    string = kr_value_string(KR_STR("false"));
+    break;
+  case KR_VALUE_NULL:
+  case KR_VALUE_MISSING:
+    if (vm->program->missing == KR_MISSING_STRICT) {
+      kr_status status =
+          kr_vm_fail(vm, KR_INVALID, KR_E_NULL_VALUE, "null cannot stand where text is needed");
+      kr_error_hint(vm->reterr, "default(x, \"\") replaces null");
+      return status;
+    }
+    string = kr_value_string(KR_STR(""));
+    break;
+  default:
+    return kr_vm_fail(vm, KR_INVALID, KR_E_NOT_SCALAR, "an %s cannot stand where text is needed",
+                      kr_value_type_name(value));
+  }
+  string.is_untrusted = value->is_untrusted;
+  *ret_string = string;
+  return KR_OK;
+}
+
+static kr_status kr_vm_secret_missing(kr_vm *vm, kr_str name) {
+  kr_status status = kr_vm_fail(vm, KR_MISSING, KR_E_SECRET_MISSING,
+                                "there is no secret %.*s in this organization", KR_FMT(name));
+  kr_error_hint(vm->reterr, "set it: krosyn secret set %.*s", KR_FMT(name));
+  return status;
+}
+
+kr_status kr_vm_secret(kr_vm *vm, uint32_t secret, kr_value *ret_value) {
+  kr_str name = vm->program->secret_names[secret];
+  kr_str text = KR_STR("[REDACTED]");
+  const kr_secret_source *source = vm->input->secrets;
+  if (source != NULL) {
+    const kr_secret *opened = secret < source->names->count ? source->values[secret] : NULL;
+    if (opened == NULL)
+      return kr_vm_secret_missing(vm, name);
+    text = kr_secret_reveal(opened);
+    if (text.len > KR_LIMIT_STRING_BYTES)
+      return kr_vm_refuse_secret(vm, (kr_secret_set)1 << secret, "template");
+  }
+  void *memory = NULL;
+  KR_TRY(kr_vm_alloc(vm, sizeof(kr_span), &memory));
+  kr_span *part = memory;
+  *part = (kr_span){.len = (uint32_t)text.len,
+                    .secrets = (kr_secret_set)1 << secret,
+                    .context = source == NULL ? KR_PART_OPAQUE : KR_PART_PLAIN};
+  *ret_value = kr_value_string(text);
+  ret_value->secrets = part->secrets;
+  ret_value->parts = part;
+  ret_value->n_parts = 1;
+  return KR_OK;
+}
+
+/* A marked field in a preview holds no value worth showing: it becomes the placeholder. */
+static kr_status kr_vm_hide(kr_vm *vm, kr_value *value) {
+  if (!kr_vm_is_preview(vm) || value->secrets == 0 || value->type != KR_VALUE_STRING ||
+      value->n_parts > 0)
+    return KR_OK;
+  void *memory = NULL;
+  KR_TRY(kr_vm_alloc(vm, sizeof(kr_span), &memory));
+  kr_secret_set secrets = value->secrets;
+  *value = kr_value_string(KR_STR("[REDACTED]"));
+  kr_span *part = memory;
+  *part = (kr_span){.len = value->count, .secrets = secrets, .context = KR_PART_OPAQUE};
+  value->secrets = secrets;
+  value->parts = part;
+  value->n_parts = 1;
+  return KR_OK;
+}
+
+static kr_status kr_vm_read_slot(kr_vm *vm, uint32_t slot, bool is_kept, kr_value *ret_value) {
+  KR_TRY(kr_vm_slot(vm, slot, ret_value));
+  if (ret_value->type == KR_VALUE_MISSING && !is_kept)
+    return kr_vm_missing_slot(vm, slot, ret_value);
+  return kr_vm_hide(vm, ret_value);
+}
+
+static kr_status kr_vm_collect(kr_vm *vm, const kr_value *items, uint32_t count, bool is_object,
+                               kr_value *ret_value) {
+  uint32_t n_values = is_object ? count * 2 : count;
+  size_t size = is_object ? sizeof(kr_pair) : sizeof(kr_value);
+  void *memory = NULL;
+  KR_TRY(kr_vm_alloc(vm, size * count, &memory));
+  kr_value container = {.type = is_object ? KR_VALUE_OBJECT : KR_VALUE_ARRAY, .count = count};
+  for (uint32_t i = 0; i < n_values; i++) {
+    container.secrets |= items[i].secrets;
+    container.is_untrusted |= items[i].is_untrusted;
+    container.is_unknown |= items[i].is_unknown;
+    if (!is_object)
+      ((kr_value *)memory)[i] = items[i];
+    else if (i % 2 == 1)
+      ((kr_pair *)memory)[i / 2] =
+          (kr_pair){.key = kr_value_text(&items[i - 1]), .value = items[i]};
+  }
+  if (is_object)
+    container.members = memory;
+  else
+    container.items = memory;
+  *ret_value = container;
+  return KR_OK;
+}
+
+/* The loop; the one function that may be long. Sets *ret_top at RETURN. */
+static kr_status kr_vm_run(kr_vm *vm, kr_value *ret_top) {
+  const kr_program *program = vm->program;
+  kr_value *stack = vm->stack; /* next free */
+  kr_value value = {0};
+  for (vm->pc = 0; vm->pc < program->n_code; vm->pc++) {
+    const kr_instruction *in = &program->code[vm->pc];
+    KR_TRY(kr_vm_spend(vm, 32));
+    switch ((kr_opcode)in->op) {
+    case KR_OP_HALT:
+      return KR_OK;
+    case KR_OP_CONSTANT:
+      *stack++ = kr_value_from_json(&program->constants[in->c], false, 0);
+      break;
+    case KR_OP_SLOT:
+      KR_TRY(kr_vm_read_slot(vm, in->c, in->a != 0, &value));
+      *stack++ = value;
+      break;
+    case KR_OP_SECRET:
+      KR_TRY(kr_vm_secret(vm, in->c, &value));
+      *stack++ = value;
+      break;
+    case KR_OP_CALL:
+      stack -= in->b;
+      KR_TRY(kr_vm_call(vm, in->a, stack, in->b, &value));
+      *stack++ = value;
+      break;
+    case KR_OP_ARRAY:
+      stack -= in->b;
+      KR_TRY(kr_vm_collect(vm, stack, in->b, false, &value));
+      *stack++ = value;
+      break;
+    case KR_OP_OBJECT:
+      stack -= in->b * 2;
+      KR_TRY(kr_vm_collect(vm, stack, in->b, true, &value));
+      *stack++ = value;
+      break;
+    case KR_OP_STEP:
+      KR_TRY(kr_vm_step(vm, &program->steps[in->c], &stack[-1], &value));
+      stack[-1] = value;
+      break;
+    case KR_OP_PRESENT:
+      if (stack[-1].type == KR_VALUE_MISSING)
+        KR_TRY(kr_vm_missing_result(vm, &stack[-1]));
+      break;
+    case KR_OP_POP:
+      stack--;
+      break;
+    case KR_OP_JUMP:
+      vm->pc = in->c - 1;
+      break;
+    case KR_OP_JUMP_FALSE:
+      stack--;
+      if (!kr_value_truth(stack))
+        vm->pc = in->c - 1;
+      break;
+    case KR_OP_JUMP_TRUE:
+      stack--;
+      if (kr_value_truth(stack))
+        vm->pc = in->c - 1;
+      break;
+    case KR_OP_JUMP_SETTLED:
+      if (stack[-1].type != KR_VALUE_MISSING && stack[-1].type != KR_VALUE_NULL)
+        vm->pc = in->c - 1;
+      else
+        stack--;
+      break;
+    case KR_OP_JUMP_UNEQUAL: {
+      size_t spent = 0;
+      stack--;
+      bool is_equal = kr_value_equal(&stack[-1], stack, &spent);
+      KR_TRY(kr_vm_spend(vm, spent));
+      if (is_equal)
+        stack--;
+      else
+        vm->pc = in->c - 1;
+      break;
+    }
+    case KR_OP_UNKNOWN:
+      if (!stack[-1].is_unknown)
+        break;
+      KR_TRY(kr_vm_unknown_call(vm, in->a, &value));
+      stack -= in->b;
+      *stack++ = value;
+      vm->pc = in->c - 1;
+      break;
+    case KR_OP_EMIT_LITERAL:
+      KR_TRY(kr_vm_put_literal(vm, kr_str_from(program->pool.ptr + in->c, in->b)));
+      KR_TRY(kr_vm_check_output(vm));
+      break;
+    case KR_OP_EMIT:
+      stack--;
+      KR_TRY(kr_vm_emit(vm, (kr_context)in->a, stack, in->b != 0));
+      KR_TRY(kr_vm_check_output(vm));
+      break;
+    case KR_OP_EMIT_SLOT:
+      KR_TRY(kr_vm_read_slot(vm, in->c, false, &value));
+      KR_TRY(kr_vm_emit(vm, (kr_context)in->a, &value, in->b != 0));
+      KR_TRY(kr_vm_check_output(vm));
+      break;
+    case KR_OP_EMIT_SECRET:
+      KR_TRY(kr_vm_secret(vm, in->c, &value));
+      KR_TRY(kr_vm_emit(vm, (kr_context)in->a, &value, in->b != 0));
+      KR_TRY(kr_vm_check_output(vm));
+      break;
+    case KR_OP_SEGMENT_BEGIN:
+      vm->segment = vm->rendered->buf.len;
+      break;
+    case KR_OP_SEGMENT_END:
+      KR_TRY(kr_vm_end_segment(vm));
+      break;
+    case KR_OP_RETURN:
+      *ret_top = *--stack;
+      break;
+    case KR_OP_COUNT:
+      return kr_vm_fail(vm, KR_INTERNAL, 0, "a bad instruction");
+    }
+  }
+  return KR_OK;
+}
+
+static size_t kr_vm_output_limit(kr_sink sink) {
+  if (sink == KR_SINK_URL)
+    return KR_LIMIT_URL_BYTES;
+  return sink == KR_SINK_HEADER ? KR_LIMIT_HEADER_BYTES : KR_LIMIT_BODY_BYTES;
+}
+
+static kr_status kr_vm_prepare(kr_vm *vm, const kr_program *program, const kr_render_input *input,
+                               kr_rendered *rendered, kr_error *reterr) {
+  vm->program = program;
+  vm->input = input;
+  vm->rendered = rendered;
+  vm->reterr = reterr;
+  vm->pc = 0;
+  vm->output_limit = kr_vm_output_limit(program->sink);
+  vm->fuel = input->fuel == 0 ? KR_LIMIT_FUEL : input->fuel;
+  void *memory = NULL;
+  KR_TRY(kr_vm_alloc(vm, (program->max_stack + 1u) * sizeof(kr_value), &memory));
+  vm->stack = memory;
+  KR_TRY(kr_vm_alloc(vm, (program->n_slots + 1u) * sizeof(kr_value), &memory));
+  vm->slots = memory;
+  KR_TRY(kr_vm_alloc(vm, program->n_slots + 1u, &memory));
+  vm->slot_states = memory;
+  memset(vm->slot_states, KR_SLOT_FRESH, program->n_slots + 1u);
+  return KR_OK;
+}
+
+/* Wipe what was made from secrets; keep the memory. */
+static void kr_vm_clear(kr_vm *vm) {
+  kr_arena_reset(&vm->arena);
+  kr_buf_reset(&vm->work.buf);
+  vm->program = NULL;
+  vm->input = NULL;
+  vm->rendered = NULL;
+  vm->reterr = NULL;
+}
+
+kr_status kr_vm_render(kr_vm *vm, const kr_program *program, const kr_render_input *input,
+                       kr_rendered *rendered, kr_error *reterr) {
+  KR_ASSERT(program->sink != KR_SINK_CONDITION);
+  kr_buf_reset(&rendered->buf);
+  rendered->n_spans = 0;
+  rendered->is_null = false;
+  rendered->is_partial = false;
+  kr_value unused = {0};
+  kr_status status = kr_vm_prepare(vm, program, input, rendered, reterr);
+  if (status == KR_OK)
+    status = kr_vm_run(vm, &unused);
+  if (status == KR_OK && program->sink == KR_SINK_HEADER)
+    kr_vm_trim_output(rendered);
+  kr_vm_clear(vm);
+  if (status != KR_OK) {
+    kr_buf_reset(&rendered->buf);
+    rendered->n_spans = 0;
+  }
+  return status;
+}
+
+kr_status kr_vm_condition(kr_vm *vm, const kr_program *program, const kr_render_input *input,
+                          bool *ret_truth, kr_error *reterr) {
+  KR_ASSERT(program->sink == KR_SINK_CONDITION);
+  kr_value top = {0};
+  kr_status status = kr_vm_prepare(vm, program, input, &vm->work, reterr);
+  if (status == KR_OK)
+    status = kr_vm_run(vm, &top);
+  if (status == KR_OK && top.is_unknown)
+    status = kr_vm_fail(vm, KR_MISSING, KR_E_MISSING,
+                        "this condition depends on $lookup, which is not known here");
+  if (status == KR_OK)
+    *ret_truth = kr_value_truth(&top);
+  kr_vm_clear(vm);
+  return status;
+}
+
+kr_status kr_vm_new(kr_vm **ret_vm, kr_error *reterr) {
+  kr_vm *vm = calloc(1, sizeof(kr_vm));
+  if (vm == NULL)
+    return kr_fail_nomem(reterr);
+  vm->arena = KR_ARENA_INIT(KR_LIMIT_SCRATCH_BYTES, kr_sensitive_memory());
+  kr_rendered_init(&vm->work);
+  vm->work.buf.limit = KR_LIMIT_STRING_BYTES;
+  *ret_vm = vm;
+  return KR_OK;
+}
+
+void kr_vm_free(kr_vm *vm) {
+  if (vm == NULL)
+    return;
+  kr_arena_done(&vm->arena);
+  kr_rendered_done(&vm->work);
+  free(vm);
+}

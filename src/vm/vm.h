@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * vm.h - the inside of the VM, shared by its parts:
+ *
+ *   vm.c       the loop, and the two entries of render.h
+ *   resolve.c  slots: paths into payload, lookup, processed, each resolved once
+ *   output.c   marked bytes: escaping by context, spans, JSON text
+ *   escape.c   the escapers and refusals, one per context
+ *   call.c     calling functions: conversions, marks, previews, registration
+ *   functions_*.c  the bodies
+ */
+#ifndef KR_VM_VM_H
+#define KR_VM_VM_H
+
+#include "secmem/sensitive.h"
+#include "vm/value.h"
+
+#define KR_LIMIT_SCRATCH_BYTES (32u * 1024u * 1024u) /* memory of one render */
+
+typedef enum kr_slot_state { KR_SLOT_FRESH, KR_SLOT_RESOLVED } kr_slot_state;
+
+struct kr_vm {
+  kr_arena arena;   /* values of this render */
+  kr_rendered work; /* where functions build a result before it goes to the arena */
+  const kr_program *program;
+  const kr_render_input *input;
+  kr_rendered *rendered;
+  kr_error *reterr;
+  kr_value *stack;
+  kr_value *slots;
+  uint8_t *slot_states;
+  uint32_t fuel;
+  uint32_t pc;
+  size_t segment;      /* start of the path segment being written */
+  size_t output_limit; /* bytes, by sink */
+};
+
+/** Describe a failure at the instruction being run; returns status. */
+kr_status kr_vm_fail(kr_vm *vm, kr_status status, kr_code code, const char *format, ...)
+    KR_PRINTF(4, 5);
+
+/** The one error for a secret that its place refuses: never says why. */
+kr_status kr_vm_refuse_secret(kr_vm *vm, kr_secret_set secrets, const char *place);
+
+/** Pay for reading or writing n_bytes, before the work. */
+kr_status kr_vm_spend(kr_vm *vm, size_t n_bytes) KR_MUST_USE;
+
+/** len bytes of this render; *ret_ptr is never NULL on KR_OK. */
+kr_status kr_vm_alloc(kr_vm *vm, size_t len, void **ret_ptr) KR_MUST_USE;
+
+static inline bool kr_vm_is_preview(const kr_vm *vm) { return vm->input->secrets == NULL; }
+
+/** Value of a slot, perhaps missing. Does not apply the mode. */
+kr_status kr_vm_slot(kr_vm *vm, uint32_t slot, kr_value *ret_value) KR_MUST_USE;
+
+/** What the mode makes of a missing slot: an error, null, or "". */
+kr_status kr_vm_missing_slot(kr_vm *vm, uint32_t slot, kr_value *ret_value) KR_MUST_USE;
+
+/** The same for a value that a function did not find. */
+kr_status kr_vm_missing_result(kr_vm *vm, kr_value *ret_value) KR_MUST_USE;
+
+kr_status kr_vm_step(kr_vm *vm, const kr_step *step, const kr_value *from,
+                     kr_value *ret_value) KR_MUST_USE;
+
+/** The value of a secret with its marks; in a preview the text that stands for it. */
+kr_status kr_vm_secret(kr_vm *vm, uint32_t secret, kr_value *ret_value) KR_MUST_USE;
+
+/** Call a function of the table (not a lazy one). args may be changed. */
+kr_status kr_vm_call(kr_vm *vm, unsigned function, kr_value *args, unsigned n_args,
+                     kr_value *ret_value) KR_MUST_USE;
+
+/** `‹name(…)›`, for what depends on an unknown $lookup. */
+kr_status kr_vm_unknown_call(kr_vm *vm, unsigned function, kr_value *ret_value) KR_MUST_USE;
+
+/** A string for a scalar: numbers and booleans convert, others fail (null: "" unless strict). */
+kr_status kr_vm_to_text(kr_vm *vm, const kr_value *value, kr_value *ret_string) KR_MUST_USE;
+
+/** Compact JSON of any value as a string that keeps its parts. */
+kr_status kr_vm_to_json(kr_vm *vm, const kr_value *value, kr_value *ret_string) KR_MUST_USE;
+
+/* Building a string with parts: begin, put pieces, take it. Not reentrant. */
+void kr_vm_build_begin(kr_vm *vm);
+kr_status kr_vm_build_bytes(kr_vm *vm, kr_str bytes) KR_MUST_USE;
+kr_status kr_vm_build_value(kr_vm *vm, const kr_value *string) KR_MUST_USE;
+kr_status kr_vm_build_take(kr_vm *vm, kr_value *ret_string) KR_MUST_USE;
+
+/** Write a value into the output for its context. */
+kr_status kr_vm_emit(kr_vm *vm, kr_context context, const kr_value *value,
+                     bool is_whole) KR_MUST_USE;
+
+/** Is the output within the limit of its sink? */
+kr_status kr_vm_check_output(kr_vm *vm) KR_MUST_USE;
+
+/** Check the path segment that began at vm->segment. */
+kr_status kr_vm_end_segment(kr_vm *vm) KR_MUST_USE;
+
+/** Append literal bytes to the output. */
+kr_status kr_vm_put_literal(kr_vm *vm, kr_str bytes) KR_MUST_USE;
+
+/** Outer blanks of a header value go, and the spans move with the rest. */
+void kr_vm_trim_output(kr_rendered *out);
+
+/** What an escaper says of a chunk: KR_OK, KR_INVALID (refused), KR_LIMIT, KR_NOMEM. */
+typedef struct kr_escape {
+  kr_context context;
+  bool is_secret; /* derives from secrets and template only */
+  kr_str whole;   /* the value, for look-ahead */
+} kr_escape;
+
+/** May this whole value stand in the context at all? (host, origin, label; UTF-8) */
+bool kr_escape_accepts(const kr_escape *escape);
+
+/** Append bytes [from, to) of the value, escaped; KR_INVALID when refused. */
+kr_status kr_escape_chunk(const kr_escape *escape, size_t from, size_t to, kr_buf *out) KR_MUST_USE;
+
+/** Code and words of a refusal in this context. */
+kr_code kr_escape_code(kr_context context);
+
+/** Is this a "." or ".." segment, also written with %2e? */
+bool kr_escape_is_dots(kr_str segment);
+
+typedef kr_status kr_function_body(kr_vm *vm, kr_value *args, unsigned n_args, kr_value *result);
+
+#endif

@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+"""test_cli.py KROSYN [PATTERN] - drives the built command as its users do: by its command line,
+its files, its pipes and its terminal. Prints one line per test and a summary."""
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.dont_write_bytecode = True
+
+import cases_home  # noqa: E402
+import cases_usage  # noqa: E402
+import cases_work  # noqa: E402
+import harness  # noqa: E402
+
+if __name__ == "__main__":
+    sys.exit(harness.main([cases_usage, cases_home, cases_work]))
