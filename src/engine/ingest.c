@@ -27,7 +27,7 @@ static const char *kr_ingest_status(const kr_run *run) {
   }
 }
 
-/* {"code", "step", "message"[, "field"]}: ours but for parts of the message. */
+/* {"code", "step", "field", "message", "hint"}: ours but for parts of the last three. */
 static void kr_ingest_error(kr_record *record, const kr_error *error, const char *step) {
   char code[16];
   (void)snprintf(code, sizeof code, "E%u", error->code);
@@ -43,6 +43,11 @@ static void kr_ingest_error(kr_record *record, const kr_error *error, const char
     kr_record_text(record, "error.field", kr_str_cstr(error->source), NULL);
   kr_record_key(record, "message");
   kr_record_text(record, "error.message", kr_str_cstr(error->message), NULL);
+  kr_record_key(record, "hint");
+  if (error->hint[0] == '\0')
+    kr_record_null(record);
+  else
+    kr_record_text(record, "error.hint", kr_str_cstr(error->hint), NULL);
   kr_record_end_object(record);
 }
 

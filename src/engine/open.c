@@ -43,12 +43,23 @@ static kr_status kr_engine_open_key(kr_engine *engine, const kr_home_options *op
   return kr_keyring_load(kr_str_cstr(path.text), engine->pool, &engine->keyring, reterr);
 }
 
-static kr_status kr_engine_open_stores(kr_engine *engine, const char *home,
-                                       const kr_home_settings *settings, kr_error *reterr) {
+/* settings.json is there, so this is a home: a store that is missing is damage, not "no home". */
+static kr_status kr_engine_open_store(const char *home, const char *name, kr_store **ret_store,
+                                      kr_error *reterr) {
   const kr_store_lmdb_options plain = {0};
   kr_path path;
-  KR_TRY(kr_path_join(&path, home, "vault", reterr));
-  KR_TRY(kr_store_lmdb_open(kr_str_cstr(path.text), &plain, &engine->vault_store, reterr));
+  KR_TRY(kr_path_join(&path, home, name, reterr));
+  kr_status status = kr_store_lmdb_open(kr_str_cstr(path.text), &plain, ret_store, reterr);
+  if (status != KR_NOT_FOUND)
+    return status;
+  (void)kr_fail(reterr, KR_CORRUPT, "the home lacks its store %s", path.text);
+  kr_error_hint(reterr, "restore the whole home from a backup");
+  return KR_CORRUPT;
+}
+
+static kr_status kr_engine_open_stores(kr_engine *engine, const char *home,
+                                       const kr_home_settings *settings, kr_error *reterr) {
+  KR_TRY(kr_engine_open_store(home, "vault", &engine->vault_store, reterr));
   KR_TRY(kr_vault_open(engine->vault_store, engine->keyring, engine->pool, &engine->vault, reterr));
   uint8_t uuid[KR_VAULT_UUID_BYTES];
   kr_vault_uuid(engine->vault, uuid);
@@ -56,8 +67,7 @@ static kr_status kr_engine_open_stores(kr_engine *engine, const char *home,
     return kr_fail_hint(reterr, KR_CORRUPT, "settings.json belongs to another vault",
                         "restore the whole home from one backup");
   engine->registry.record_key = kr_vault_record_key(engine->vault);
-  KR_TRY(kr_path_join(&path, home, "events", reterr));
-  KR_TRY(kr_store_lmdb_open(kr_str_cstr(path.text), &plain, &engine->events_store, reterr));
+  KR_TRY(kr_engine_open_store(home, "events", &engine->events_store, reterr));
   return kr_events_open(engine->events_store, kr_vault_chain_key(engine->vault), uuid,
                         &engine->events, reterr);
 }

@@ -101,8 +101,9 @@ static kr_status kr_values_missing(const kr_org *org, kr_str name, const kr_erro
                                    kr_error *reterr) {
   (void)kr_fail(reterr, KR_MISSING, "secret %.*s does not exist in organization %s", KR_FMT(name),
                 org->name);
-  kr_error_hint(reterr, "%s%screate it with `krosyn secret set %.*s`", cause->hint,
-                cause->hint[0] == '\0' ? "" : "; or ", KR_FMT(name));
+  bool has_nearest = kr_str_starts(kr_str_cstr(cause->hint), KR_STR("did you mean"));
+  kr_error_hint(reterr, "%s%screate it with `krosyn secret set %.*s`",
+                has_nearest ? cause->hint : "", has_nearest ? " Else " : "", KR_FMT(name));
   return KR_MISSING;
 }
 

@@ -199,7 +199,10 @@ static void kr_record_put_hit(kr_record *record, const kr_record_hit *hit) {
   } else if (value < record->n_span_names) {
     kr_record_put_name(writer, record->span_names[value]);
     kr_json_key(writer, KR_STR("version"));
-    kr_json_put_int(writer, record->span_versions[value]);
+    if (record->span_versions[value] == 0) /* a preview opens no value, so it pins no version */
+      kr_json_put_null(writer);
+    else
+      kr_json_put_int(writer, record->span_versions[value]);
   }
   kr_json_key(writer, KR_STR("field"));
   kr_json_put_cstr(writer, hit->field);

@@ -204,7 +204,7 @@ kr_status kr_vault_root_read(kr_vault *vault, kr_store_txn *txn, const kr_keyrin
     return kr_fail_hint(reterr, KR_NOT_FOUND, "this store holds no vault",
                         "create one with `krosyn init`");
   KR_TRY(status);
-  kr_root_record record;
+  kr_root_record record = {0};
   KR_TRY(kr_root_parse(bytes, &record, reterr));
   memcpy(vault->uuid, record.uuid.ptr, sizeof vault->uuid);
   if (keyring == NULL)
