@@ -64,6 +64,12 @@ static void kr_cli_show_failure(FILE *out, kr_str event) {
   }
   kr_cli_json_show(out, kr_cli_json_member(failure, "message"));
   (void)fputc('\n', out);
+  kr_str hint = kr_cli_json_member(failure, "hint");
+  if (!kr_cli_is_present(hint))
+    return;
+  (void)fputs("  hint     ", out);
+  kr_cli_json_show(out, hint);
+  (void)fputc('\n', out);
 }
 
 void kr_cli_show_event(FILE *out, kr_str event) {

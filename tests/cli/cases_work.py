@@ -218,7 +218,9 @@ class Run(HomeCase):
 
     def test_private_address_is_refused(self):
         event = self.failed(self.path)
-        self.assertIn("127.0.0.1", json.dumps(event["error"]))
+        self.assertIn("127.0.0.1", event["error"]["message"])
+        self.assertIn("--allow-private", event["error"]["hint"])
+        self.assertIn(b"  hint     ", self.run_it("run", self.path).out)
         self.assertEqual(self.receiver.requests, [])
 
     def test_unreachable_target(self):
@@ -237,7 +239,9 @@ class Run(HomeCase):
 
     def test_missing_secret_fails_before_the_network(self):
         path = self.write("m.json", connector(self.receiver.url).replace("ODD_ONE", "NOT_THERE"))
-        self.assertIn("NOT_THERE", self.failed("--allow-private", path)["error"]["message"])
+        error = self.failed("--allow-private", path)["error"]
+        self.assertIn("NOT_THERE", error["message"])
+        self.assertIn("krosyn secret set NOT_THERE", error["hint"])
         self.assertEqual(self.receiver.requests, [])
 
     def test_bad_template_is_shown_with_caret(self):
