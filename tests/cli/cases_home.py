@@ -230,6 +230,15 @@ class RefusedHomes(HomeCase):
                 file.write(whole)
         self.must("secret", "list")
 
+    def test_missing_store_is_damage_also_without_a_key(self):
+        for name in ("vault", "events"):
+            path = os.path.join(self.home, name)
+            os.rename(path, path + ".away")
+            self.fails(3, "secret", "list", says=["lacks its store", "  hint: "])
+            self.fails(3, "render", "--", "x", says="lacks its store")
+            os.rename(path + ".away", path)
+        self.must("secret", "list")
+
     def as_nobody(self):
         """Permissions do not bind root: then run as somebody else."""
         if os.getuid() != 0:
