@@ -213,7 +213,7 @@ static bool kr_reconcile_is_due(const kr_reconcile *work, const kr_intent_record
 static kr_status kr_reconcile_one(kr_reconcile *work, kr_str id, kr_error *reterr) {
   KR_CLEANUP(kr_buf_done) kr_buf bytes = KR_BUF_INIT(KR_INTENT_RECORD_BYTES, NULL);
   KR_CLEANUP(kr_redacted_freep) kr_redacted *redacted = NULL;
-  kr_intent_record record;
+  kr_intent_record record = {0};
   KR_TRY(kr_reconcile_copy(work, id, &bytes, reterr));
   KR_TRY(kr_intent_parse(work->events, id, kr_buf_str(&bytes), &record, reterr));
   if (!kr_reconcile_is_due(work, &record))

@@ -43,7 +43,7 @@ static kr_status kr_event_show(const kr_events *events, kr_store_txn *txn, uint3
                                kr_error *reterr) {
   kr_event_place place = kr_event_place_record(sequence);
   kr_str bytes = {0};
-  kr_event_record record;
+  kr_event_record record = {0};
   kr_status status = kr_store_get(txn, kr_event_place_str(&place), &bytes, reterr);
   if (status == KR_NOT_FOUND)
     return kr_events_corrupt(reterr, "event %llu is missing", (unsigned long long)sequence);

@@ -58,7 +58,7 @@ static kr_status kr_walk_event(kr_events_walk *walk, kr_str at, kr_str bytes, kr
   uint64_t sequence = walk->n_seen;
   unsigned long long number = sequence;
   kr_event_place place = kr_event_place_record(sequence);
-  kr_event_record record;
+  kr_event_record record = {0};
   if (!kr_str_equal(at, kr_event_place_str(&place)))
     return kr_events_corrupt(reterr, "event %llu is missing", number);
   KR_TRY(kr_event_parse(walk->events, sequence, bytes, &record, reterr));
@@ -81,7 +81,7 @@ static kr_status kr_walk_count(kr_events_walk *walk, kr_str at, kr_str bytes, kr
 /* An intent is either pending or settled by an event. */
 static kr_status kr_walk_intent(kr_events_walk *walk, kr_str at, kr_str bytes, kr_error *reterr) {
   kr_str id = kr_str_skip(at, 2);
-  kr_intent_record record;
+  kr_intent_record record = {0};
   uint64_t sequence = 0;
   kr_str marker = {0};
   KR_TRY(kr_intent_parse(walk->events, id, bytes, &record, reterr));

@@ -206,6 +206,7 @@ kr_status kr_vault_root_read(kr_vault *vault, kr_store_txn *txn, const kr_keyrin
   KR_TRY(status);
   kr_root_record record = {0};
   KR_TRY(kr_root_parse(bytes, &record, reterr));
+  /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): a record that parsed has one */
   memcpy(vault->uuid, record.uuid.ptr, sizeof vault->uuid);
   if (keyring == NULL)
     return KR_OK;

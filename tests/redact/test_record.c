@@ -34,8 +34,8 @@ static const char *const values[] = {SECRET,
                                      "foo[REDACTED]bar",
                                      "abc",
                                      "true",
-                                     "\xF0\x9F\x98\x80"
-                                     "key",
+                                     ("\xF0\x9F\x98\x80"
+                                      "key"),
                                      "\x98\x80zz1"};
 
 static fixture begin(void) {

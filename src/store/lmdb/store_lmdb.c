@@ -60,7 +60,7 @@ static kr_status kr_store_lmdb_check_not_open(const kr_store_lmdb *store, const 
 /* The files must be plain: a link or a pipe in their place is not ours. */
 static kr_status kr_store_lmdb_check_files(kr_store_lmdb *store, const kr_store_lmdb_files *files,
                                            kr_error *reterr) {
-  struct stat file;
+  struct stat file = {0};
   if (lstat(files->data, &file) != 0)
     return kr_store_lmdb_missing(store->path, errno, reterr);
   struct stat lock = {.st_mode = S_IFREG};
@@ -92,7 +92,7 @@ static int kr_store_lmdb_open_env(kr_store_lmdb *store, size_t map_bytes) {
 /* Steps after mdb_env_open: who we are in the list, dead readers, length. */
 static kr_status kr_store_lmdb_settle(kr_store_lmdb *store, kr_error *reterr) {
   mdb_filehandle_t fd = -1;
-  struct stat file;
+  struct stat file = {0};
   int code = mdb_env_get_fd(store->env, &fd);
   if (code == MDB_SUCCESS && fstat(fd, &file) != 0)
     code = errno;
