@@ -129,7 +129,7 @@ static bool kr_redact_path_is_double(const kr_redact_scan *scan, size_t index) {
  * one is enough. What the others have read by other escapes is removed.
  */
 static uint64_t kr_redact_paths_thin(kr_redact_scan *scan) {
-  bool is_double[KR_REDACT_PATHS];
+  bool is_double[KR_REDACT_PATHS] = {false};
   uint64_t first[KR_REDACT_PATHS];
   uint64_t joint = 0;
   size_t n_kept = 0;
