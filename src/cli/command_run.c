@@ -46,14 +46,17 @@ static kr_str kr_cli_given(const kr_cli *cli, kr_cli_option option, const kr_cli
   return bytes->ptr == NULL ? kr_cli_str("") : kr_cli_bytes_str(bytes);
 }
 
-/** The span of an error counts in the connector, or in the data that is named as its source. */
+/**
+ * The span of an error counts in the connector, or in the data that is named as
+ * its source. None is quoted: an example_payload is data too.
+ */
 static kr_cli_place kr_cli_run_place(const kr_cli *cli, const kr_cli_running *running,
                                      const kr_error *error) {
   if (strcmp(error->source, "payload") == 0)
     return (kr_cli_place){cli->values[KR_CLI_PAYLOAD], kr_cli_bytes_str(&running->payload), true};
   if (strcmp(error->source, "lookup") == 0)
     return (kr_cli_place){cli->values[KR_CLI_LOOKUP], kr_cli_bytes_str(&running->lookup), true};
-  return (kr_cli_place){cli->arguments[0], kr_cli_bytes_str(&running->connector), false};
+  return (kr_cli_place){cli->arguments[0], kr_cli_bytes_str(&running->connector), true};
 }
 
 static kr_status kr_cli_run_to_end(kr_cli_running *running, kr_error *error) {

@@ -37,6 +37,10 @@ static const kr_transport_fault kr_transport_faults[] = {
      "see the target's own log"},
 };
 
+/* An origin of the longest host; a shorter place would cut it, and a cut text cannot be searched.
+ */
+#define KR_TRANSPORT_TARGET_BYTES 320u
+
 /* "target host:port", or "the target" when its origin came from a secret. */
 static void kr_transport_target(const kr_exchange *exchange, char *out, size_t size) {
   kr_str origin = exchange->request->origin;
@@ -71,7 +75,7 @@ static void kr_transport_describe_connect(const kr_exchange *exchange, const cha
 
 void kr_transport_describe(const kr_exchange *exchange, CURLcode code, long os_error,
                            kr_error *error) {
-  char target[KR_ERROR_MESSAGE_BYTES / 2];
+  char target[KR_TRANSPORT_TARGET_BYTES];
   kr_transport_target(exchange, target, sizeof target);
   if (exchange->is_resend) {
     (void)kr_fail(error, KR_TRANSPORT, "%s closed the connection without an answer", target);

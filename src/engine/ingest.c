@@ -8,6 +8,7 @@
  */
 #include "engine/ingest.h"
 
+#include "engine/ingest_response.h"
 #include "engine/run.h"
 
 #include <stdio.h>
@@ -27,6 +28,37 @@ static const char *kr_ingest_status(const kr_run *run) {
   }
 }
 
+/*
+ * Did this text fill its place? Then it may have been cut, inside a value too,
+ * and the search finds whole values only.
+ */
+static bool kr_ingest_is_cut(const char *text, size_t size) {
+  return strlen(text) + KR_ERROR_CUT_BYTES >= size;
+}
+
+static void kr_ingest_message(kr_record *record, const char *field, const kr_error *error) {
+  if (kr_ingest_is_cut(error->message, sizeof error->message))
+    kr_record_typed(record, "a message too long to be searched for secrets");
+  else
+    kr_record_text(record, field, kr_str_cstr(error->message), NULL);
+}
+
+/* Of a path that was cut, the words of ours that it begins with. */
+static void kr_ingest_place(kr_record *record, const kr_error *error) {
+  static const char *const sections[] = {"process.lookup.headers", "process.lookup.query",
+                                         "process.fields", "perform.headers", "perform.body"};
+  if (!kr_ingest_is_cut(error->source, sizeof error->source)) {
+    kr_record_text(record, "error.field", kr_str_cstr(error->source), NULL);
+    return;
+  }
+  for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++)
+    if (kr_str_starts(kr_str_cstr(error->source), kr_str_cstr(sections[i]))) {
+      kr_record_typed(record, sections[i]);
+      return;
+    }
+  kr_record_null(record);
+}
+
 /* {"code", "step", "field", "message", "hint"}: ours but for parts of the last three. */
 static void kr_ingest_error(kr_record *record, const kr_error *error, const char *step) {
   char code[16];
@@ -40,27 +72,16 @@ static void kr_ingest_error(kr_record *record, const kr_error *error, const char
   if (error->source[0] == '\0')
     kr_record_null(record);
   else
-    kr_record_text(record, "error.field", kr_str_cstr(error->source), NULL);
+    kr_ingest_place(record, error);
   kr_record_key(record, "message");
-  kr_record_text(record, "error.message", kr_str_cstr(error->message), NULL);
+  kr_ingest_message(record, "error.message", error);
   kr_record_key(record, "hint");
-  if (error->hint[0] == '\0')
+  if (error->hint[0] == '\0' || kr_ingest_is_cut(error->hint, sizeof error->hint))
     kr_record_null(record);
   else
     kr_record_text(record, "error.hint", kr_str_cstr(error->hint), NULL);
   kr_record_end_object(record);
 }
-
-/* Names of the fields of one exchange in the receipt. */
-typedef struct kr_ingest_fields {
-  const char *url;
-  const char *request_headers;
-  const char *request_body;
-  const char *reason;
-  const char *response_headers;
-  const char *response_body;
-  const char *error;
-} kr_ingest_fields;
 
 static const kr_ingest_fields kr_ingest_lookup_fields = {
     "lookup.request.url",     "lookup.request.headers",  "lookup.request.body",
@@ -105,64 +126,10 @@ static void kr_ingest_request(kr_record *record, const kr_request *request,
   kr_record_end_object(record);
 }
 
-/*
- * A body in a content coding cannot be searched, and whoever decodes it would
- * see what it holds: it is never stored. We ask for none, so this is rare.
- */
-static bool kr_ingest_is_coded(const kr_response *response) {
-  for (size_t i = 0; i < response->n_headers; i++) {
-    const kr_response_header *header = &response->headers[i];
-    if (kr_str_equal_nocase(header->name, KR_STR("Content-Encoding")) &&
-        !kr_str_equal_nocase(kr_str_trim(header->value), KR_STR("identity")))
-      return true;
-  }
-  return false;
-}
-
-static void kr_ingest_response_body(kr_record *record, const kr_response *response,
-                                    const kr_ingest_fields *fields) {
-  bool is_truncated = response->is_truncated;
-  kr_record_key(record, "body");
-  if (kr_ingest_is_coded(response)) {
-    kr_record_begin_object(record);
-    kr_record_key(record, "withheld");
-    kr_record_typed(record, "compressed, so it cannot be searched for secrets");
-    kr_record_end_object(record);
-  } else {
-    kr_record_body(record, fields->response_body, response->body,
-                   response->is_json && !response->is_truncated, &is_truncated);
-  }
-  kr_record_key(record, "truncated");
-  kr_record_bool(record, is_truncated || response->is_truncated);
-}
-
-static void kr_ingest_response(kr_record *record, const kr_response *response,
-                               const kr_ingest_fields *fields) {
-  kr_record_begin_object(record);
-  kr_record_key(record, "status");
-  kr_record_int(record, response->status);
-  kr_record_key(record, "reason");
-  kr_record_text(record, fields->reason, response->reason, NULL);
-  kr_record_key(record, "headers");
-  kr_record_begin_array(record);
-  for (size_t i = 0; i < response->n_headers; i++) {
-    /* The length of a body that held a secret would tell the secret's length. */
-    if (kr_str_equal_nocase(response->headers[i].name, KR_STR("Content-Length")))
-      continue;
-    kr_record_begin_array(record);
-    kr_record_text(record, fields->response_headers, response->headers[i].name, NULL);
-    kr_record_text(record, fields->response_headers, response->headers[i].value, NULL);
-    kr_record_end_array(record);
-  }
-  kr_record_end_array(record);
-  kr_ingest_response_body(record, response, fields);
-  kr_record_end_object(record);
-}
-
 /* {"attempts": [...]}; empty when nothing was sent; null when there is no such step. */
-static void kr_ingest_exchange(kr_record *record, const kr_run *run,
-                               const kr_run_exchange *exchange, const kr_ingest_fields *fields,
-                               bool is_json) {
+static kr_status kr_ingest_exchange(kr_record *record, const kr_run *run, const kr_redact_set *set,
+                                    const kr_run_exchange *exchange, const kr_ingest_fields *fields,
+                                    bool is_json) {
   bool is_shown = exchange->is_sent || (run->is_dry && exchange->request != NULL &&
                                         run->outcome == KR_OUTCOME_COMPLETED);
   kr_record_begin_object(record);
@@ -178,18 +145,19 @@ static void kr_ingest_exchange(kr_record *record, const kr_run *run,
     kr_ingest_request(record, exchange->request, fields, is_json);
     kr_record_key(record, "response");
     if (exchange->is_answered)
-      kr_ingest_response(record, exchange->response, fields);
+      KR_TRY(kr_ingest_response(record, set, exchange->response, fields));
     else
       kr_record_null(record);
     kr_record_key(record, "error");
     if (exchange->response != NULL && exchange->response->error.status != KR_OK)
-      kr_record_text(record, fields->error, kr_str_cstr(exchange->response->error.message), NULL);
+      kr_ingest_message(record, fields->error, &exchange->response->error);
     else
       kr_record_null(record);
     kr_record_end_object(record);
   }
   kr_record_end_array(record);
   kr_record_end_object(record);
+  return KR_OK;
 }
 
 static void kr_ingest_head(kr_record *record, const kr_run *run) {
@@ -219,7 +187,8 @@ static void kr_ingest_head(kr_record *record, const kr_run *run) {
     kr_record_null(record);
 }
 
-static void kr_ingest_fields_of(kr_record *record, const kr_run *run) {
+static kr_status kr_ingest_fields_of(kr_record *record, const kr_run *run,
+                                     const kr_redact_set *set) {
   bool is_truncated = false;
   kr_record_key(record, "payload");
   if (run->payload == NULL)
@@ -227,7 +196,8 @@ static void kr_ingest_fields_of(kr_record *record, const kr_run *run) {
   else
     kr_record_json(record, "payload", run->payload, &is_truncated);
   kr_record_key(record, "lookup");
-  kr_ingest_exchange(record, run, &run->lookup_exchange, &kr_ingest_lookup_fields, false);
+  KR_TRY(
+      kr_ingest_exchange(record, run, set, &run->lookup_exchange, &kr_ingest_lookup_fields, false));
   kr_record_key(record, "processed");
   if (run->processed.buf.len == 0) {
     kr_record_begin_object(record);
@@ -237,8 +207,8 @@ static void kr_ingest_fields_of(kr_record *record, const kr_run *run) {
                          run->processed.n_spans, &is_truncated);
   }
   kr_record_key(record, "perform");
-  kr_ingest_exchange(record, run, &run->perform_exchange, &kr_ingest_perform_fields,
-                     run->plan != NULL && run->plan->is_body_json);
+  return kr_ingest_exchange(record, run, set, &run->perform_exchange, &kr_ingest_perform_fields,
+                            run->plan != NULL && run->plan->is_body_json);
 }
 
 static kr_status kr_ingest_record(kr_run *run, kr_redact_set *set, kr_error *reterr) {
@@ -251,11 +221,34 @@ static kr_status kr_ingest_record(kr_run *run, kr_redact_set *set, kr_error *ret
   kr_record_span_names(record, names, run->pinned.versions, n_names);
   kr_record_begin_object(record);
   kr_ingest_head(record, run);
-  kr_ingest_fields_of(record, run);
+  if (kr_ingest_fields_of(record, run, set) != KR_OK)
+    return kr_fail_nomem(reterr);
   kr_record_key(record, "receipt");
   kr_record_receipt(record, run->generation);
   kr_record_end_object(record);
   return kr_record_finish(record, &run->record, reterr);
+}
+
+/*
+ * Values may have been saved or replaced while the run was under way, here or by
+ * another process, and a target may know them: the event is redacted with what
+ * was there when the run began, what it pinned, and what is there now.
+ */
+static kr_status kr_ingest_newest(kr_run *run, kr_error *reterr) {
+  KR_CLEANUP(kr_redact_set_freep) kr_redact_set *newest = NULL;
+  uint64_t generation = 0;
+  KR_TRY(kr_values_set(run->engine, &run->org, &newest, &generation, reterr));
+  if (run->set != NULL && generation == run->generation)
+    return KR_OK;
+  kr_redact_set *all = NULL;
+  if (run->set == NULL)
+    all = KR_TAKE(newest);
+  else
+    KR_TRY(kr_values_union(run->set, newest, &run->plan->names, &run->pinned, &all, reterr));
+  kr_redact_set_free(run->set);
+  run->set = all;
+  run->generation = generation;
+  return KR_OK;
 }
 
 /* The set of this event: the organization's values, and what the run made of them. */
@@ -265,8 +258,7 @@ static kr_status kr_ingest_set(kr_run *run, kr_redact_set **ret_set, kr_error *r
     KR_TRY(kr_redact_builder_new(&builder, reterr));
     return kr_redact_builder_build(builder, ret_set, reterr);
   }
-  if (run->set == NULL)
-    KR_TRY(kr_values_set(run->engine, &run->org, &run->set, &run->generation, reterr));
+  KR_TRY(kr_ingest_newest(run, reterr));
   return kr_derived_values_set(&run->derived, run->set, ret_set, reterr);
 }
 

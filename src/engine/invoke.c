@@ -193,9 +193,8 @@ static kr_status kr_invoke_lookup_answer(kr_run *run, kr_error *reterr) {
   run->has_lookup_answer = status == KR_OK;
   if (status == KR_OK)
     return KR_OK;
-  (void)kr_fail(reterr, status, "the lookup's answer is not valid JSON at byte %zu: %s",
-                parse.span_offset, parse.message);
-  return status;
+  /* Not where: behind an echoed secret, the byte's number would tell the secret's length. */
+  return kr_fail(reterr, status, "the lookup's answer is not valid JSON: %s", parse.message);
 }
 
 /* ---- 7. process fields, in order: each is there for the next ---- */
@@ -312,6 +311,9 @@ kr_run_state kr_invoke_step(kr_run *run) {
     const kr_invoke_step_row *step = &kr_invoke_steps[run->next_step++];
     if (step->run(run, &run->error) == KR_OK)
       continue;
+    /* A value that was derived and cannot be redacted: the reason is where it was refused. */
+    if (run->error.status == KR_OK && run->derived.error.status != KR_OK)
+      run->error = run->derived.error;
     run->outcome = KR_OUTCOME_FAILED;
     run->error_step = step->name;
   }

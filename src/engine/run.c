@@ -125,8 +125,52 @@ const char *kr_run_status(const kr_run *run) {
 
 kr_str kr_run_event(const kr_run *run) { return kr_buf_str(&run->event); }
 
+/*
+ * Findings quote the connector, and somebody may have written a value into it
+ * that is also saved. A run knows the values, so it does not show such texts.
+ */
+typedef struct kr_run_reporter {
+  const kr_redact_set *set;
+  kr_finding_visit visit;
+  void *ctx;
+} kr_run_reporter;
+
+/* Redact a text of a kr_error in place. One that fills its place may end inside a value: none. */
+static kr_status kr_run_clean(const kr_redact_set *set, char *text, size_t size) {
+  KR_CLEANUP(kr_buf_done) kr_buf clean = KR_BUF_INIT(SIZE_MAX / 2, kr_sensitive_memory());
+  kr_str given = kr_str_cstr(text);
+  KR_TRY(kr_redact_bytes(set, given, NULL, &clean, NULL));
+  bool is_cut = given.len + KR_ERROR_CUT_BYTES >= size || clean.len >= size;
+  if (!is_cut && kr_str_equal(kr_buf_str(&clean), given))
+    return KR_OK;
+  kr_wipe(text, size);
+  if (!is_cut)
+    memcpy(text, clean.ptr, clean.len);
+  return KR_OK;
+}
+
+static kr_status kr_run_report_one(void *ctx, const kr_finding *finding) {
+  const kr_run_reporter *reporter = ctx;
+  KR_CLEANUP(kr_buf_done) kr_buf clean = KR_BUF_INIT(SIZE_MAX / 2, kr_sensitive_memory());
+  KR_TRY(kr_redact_bytes(reporter->set, finding->text, NULL, &clean, NULL));
+  bool is_clean = kr_str_equal(kr_buf_str(&clean), finding->text);
+  kr_error error = *finding->error;
+  KR_TRY(kr_run_clean(reporter->set, error.message, sizeof error.message));
+  KR_TRY(kr_run_clean(reporter->set, error.hint, sizeof error.hint));
+  KR_TRY(kr_run_clean(reporter->set, error.source, sizeof error.source));
+  const kr_finding shown = {.is_error = finding->is_error,
+                            .error = &error,
+                            .text = is_clean ? finding->text : (kr_str){0}};
+  return reporter->visit(reporter->ctx, &shown);
+}
+
 kr_status kr_run_findings(const kr_run *run, kr_finding_visit visit, void *ctx) {
-  return run->plan == NULL ? KR_OK : kr_plan_report(run->plan, visit, ctx);
+  if (run->plan == NULL)
+    return KR_OK;
+  if (run->set == NULL)
+    return kr_plan_report(run->plan, visit, ctx);
+  kr_run_reporter reporter = {.set = run->set, .visit = visit, .ctx = ctx};
+  return kr_plan_report(run->plan, kr_run_report_one, &reporter);
 }
 
 kr_status kr_http_drive(kr_engine *engine, uint32_t timeout_ms, kr_error *reterr) {

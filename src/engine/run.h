@@ -21,6 +21,10 @@
 
 #define KR_RUN_ARENA_BYTES (64u * 1024u * 1024u) /* payload, lookup answer, trees of both */
 
+/* A text of a kr_error that was cut is this near to the size of its place: "..." and a code point.
+ */
+#define KR_ERROR_CUT_BYTES 4u
+
 /** One request and what came back; attempts are one for now. */
 typedef struct kr_run_exchange {
   kr_request *request; /* NULL: not reached */

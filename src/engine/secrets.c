@@ -5,6 +5,8 @@
  */
 #define _POSIX_C_SOURCE 200809L
 #include "engine/engine.h"
+#include "engine/values.h"
+#include "secmem/sensitive.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -144,6 +146,61 @@ static kr_status kr_engine_secret_audit(kr_engine *engine, kr_store_txn *txn, co
                          kr_str_cstr(new_meta->name), changes, is_described ? 2 : 1, reterr);
 }
 
+static kr_status kr_secret_old_description(kr_engine *engine, const kr_org *org, kr_str name,
+                                           kr_secret_meta *old, kr_error *reterr) {
+  KR_CLEANUP(kr_store_abortp) kr_store_txn *txn = NULL;
+  KR_TRY(kr_store_begin(engine->vault_store, KR_STORE_READ, &txn, reterr));
+  kr_error cause = {0};
+  kr_status status = kr_vault_secret_meta(engine->vault, txn, org, name, old, &cause);
+  if (status == KR_OK || status == KR_NOT_FOUND)
+    return KR_OK;
+  if (reterr != NULL)
+    *reterr = cause;
+  return status;
+}
+
+/* The organization's values and the new one, which is not among them yet. */
+static kr_status kr_secret_set_with(kr_engine *engine, const kr_org *org, kr_str name,
+                                    const kr_secret *value, kr_redact_set **ret_set,
+                                    kr_error *reterr) {
+  KR_CLEANUP(kr_redact_builder_freep) kr_redact_builder *builder = NULL;
+  KR_CLEANUP(kr_redact_set_freep) kr_redact_set *saved = NULL;
+  uint64_t generation = 0;
+  KR_TRY(kr_values_set(engine, org, &saved, &generation, reterr));
+  KR_TRY(kr_redact_builder_new(&builder, reterr));
+  if (kr_redact_builder_add_set(builder, saved) != KR_OK)
+    return kr_fail_nomem(reterr);
+  /* Blank or too long: the vault refuses it, in words of its own. */
+  if (kr_redact_builder_add(builder, name, 0, kr_secret_reveal(value), NULL) == KR_NOMEM)
+    return kr_fail_nomem(reterr);
+  return kr_redact_builder_build(builder, ret_set, reterr);
+}
+
+/* Descriptions are shown, stored and audited as they are: one that holds a value would be a leak.
+ */
+static kr_status kr_secret_check_description(kr_engine *engine, kr_str org_name, kr_str name,
+                                             const kr_secret *value, kr_str description,
+                                             kr_error *reterr) {
+  kr_org org = {0};
+  kr_secret_meta old = {0};
+  KR_TRY(kr_engine_org(engine, org_name, &org, reterr));
+  if (description.ptr == NULL) {
+    KR_TRY(kr_secret_old_description(engine, &org, name, &old, reterr));
+    description = kr_str_cstr(old.description);
+  }
+  if (description.len == 0)
+    return KR_OK;
+  KR_CLEANUP(kr_redact_set_freep) kr_redact_set *set = NULL;
+  KR_CLEANUP(kr_buf_done) kr_buf clean = KR_BUF_INIT(SIZE_MAX / 2, kr_sensitive_memory());
+  KR_TRY(kr_secret_set_with(engine, &org, name, value, &set, reterr));
+  if (kr_redact_bytes(set, description, NULL, &clean, NULL) != KR_OK)
+    return kr_fail_nomem(reterr);
+  if (kr_str_equal(kr_buf_str(&clean), description))
+    return KR_OK;
+  return kr_fail_hint(reterr, KR_INVALID, "the description holds the value of a secret",
+                      "descriptions are not encrypted; give another one. Nothing was saved");
+}
+
 static bool kr_secret_has_blank_edges(kr_str value) {
   return value.len > 0 && kr_str_trim(value).len != value.len;
 }
@@ -153,6 +210,7 @@ kr_status kr_engine_secret_set(kr_engine *engine, kr_str org_name, kr_str name,
                                kr_secret_set_result *ret_result, kr_error *reterr) {
   KR_TRY(kr_engine_need_key(engine, reterr));
   KR_TRY(kr_vault_name_check(name, reterr));
+  KR_TRY(kr_secret_check_description(engine, org_name, name, value, description, reterr));
   int64_t now_ms = kr_clock_wall_ms(engine->clock);
   KR_CLEANUP(kr_store_abortp) kr_store_txn *txn = NULL;
   KR_TRY(kr_store_begin(engine->vault_store, KR_STORE_WRITE, &txn, reterr));

@@ -160,13 +160,26 @@ void kr_pinned_done(kr_pinned *pinned) {
   *pinned = (kr_pinned){0};
 }
 
+kr_status kr_values_union(kr_redact_set *a, kr_redact_set *b, const kr_secret_names *names,
+                          const kr_pinned *pinned, kr_redact_set **ret_set, kr_error *reterr) {
+  KR_CLEANUP(kr_redact_builder_freep) kr_redact_builder *builder = NULL;
+  KR_TRY(kr_redact_builder_new(&builder, reterr));
+  if (kr_redact_builder_add_set(builder, a) != KR_OK ||
+      kr_redact_builder_add_set(builder, b) != KR_OK)
+    return kr_fail(reterr, KR_LIMIT, "the values of the organization are too many to redact with");
+  for (uint32_t i = 0; i < pinned->count; i++)
+    KR_TRY(kr_redact_builder_add(builder, kr_secret_name(names, i), pinned->versions[i],
+                                 kr_secret_reveal(pinned->values[i]), reterr));
+  return kr_redact_builder_build(builder, ret_set, reterr);
+}
+
 kr_status kr_derived_values_add(void *ctx, kr_secret_set secrets, uint8_t function, kr_str bytes) {
   kr_derived_values *derived = ctx;
   /* Blank results cannot be searched for; by position they are redacted all the same. */
   if (secrets == 0 || kr_str_trim(bytes).len == 0)
     return KR_OK;
   if (derived->builder == NULL)
-    KR_TRY(kr_redact_builder_new(&derived->builder, NULL));
+    KR_TRY(kr_redact_builder_new(&derived->builder, &derived->error));
   /* A result of several secrets goes under the name of the first. */
   unsigned index = (unsigned)__builtin_ctzll(secrets);
   char name[KR_REDACT_NAME_BYTES];
@@ -175,7 +188,7 @@ kr_status kr_derived_values_add(void *ctx, kr_secret_set secrets, uint8_t functi
   if (len < 0)
     return KR_INTERNAL;
   return kr_redact_builder_add(derived->builder, kr_str_cstr(name),
-                               derived->pinned->versions[index], bytes, NULL);
+                               derived->pinned->versions[index], bytes, &derived->error);
 }
 
 void kr_derived_values_done(kr_derived_values *derived) {

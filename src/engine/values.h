@@ -36,11 +36,17 @@ kr_status kr_values_pin(kr_engine *engine, const kr_org *org, const kr_secret_na
                         kr_pinned *pinned, kr_error *reterr) KR_MUST_USE;
 void kr_pinned_done(kr_pinned *pinned);
 
+/** Both sets and what is pinned under names, as one set. */
+kr_status kr_values_union(kr_redact_set *a, kr_redact_set *b, const kr_secret_names *names,
+                          const kr_pinned *pinned, kr_redact_set **ret_set,
+                          kr_error *reterr) KR_MUST_USE;
+
 /** Collects what a run derives from secrets; feeds kr_derived_sink. */
 typedef struct kr_derived_values {
   const kr_secret_names *names;
   const kr_pinned *pinned;
   kr_redact_builder *builder; /* NULL until the first one */
+  kr_error error;             /* why one could not be taken: the run cannot go on */
 } kr_derived_values;
 
 kr_status kr_derived_values_add(void *ctx, kr_secret_set secrets, uint8_t function, kr_str bytes);

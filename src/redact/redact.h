@@ -70,6 +70,8 @@ KR_DEFINE_FREEP(kr_redact_set_freep, kr_redact_set, kr_redact_set_free)
 
 size_t kr_redact_set_n_values(const kr_redact_set *set);
 size_t kr_redact_set_n_short(const kr_redact_set *set); /* values not searched by value */
+/** Is there a value of more than len bytes? For deciding how much of a cut text may be kept. */
+bool kr_redact_set_is_longer(const kr_redact_set *set, size_t len);
 kr_str kr_redact_set_name(const kr_redact_set *set, size_t index);
 uint32_t kr_redact_set_version(const kr_redact_set *set, size_t index);
 

@@ -191,6 +191,13 @@ size_t kr_redact_set_n_values(const kr_redact_set *set) {
 
 size_t kr_redact_set_n_short(const kr_redact_set *set) { return set->n_short; }
 
+bool kr_redact_set_is_longer(const kr_redact_set *set, size_t len) {
+  for (size_t i = 0; i < kr_redact_n_entries(&set->entries); i++)
+    if (kr_redact_entry_at(set, i)->value.len > len)
+      return true;
+  return false;
+}
+
 kr_str kr_redact_set_name(const kr_redact_set *set, size_t index) {
   return kr_redact_entry_at(set, index)->name;
 }

@@ -10,6 +10,8 @@
 
 #include <string.h>
 
+#define KR_VERIFY_SHORT_BYTES 4096u /* outputs in which each byte of a needle is looked up */
+
 /* How a byte is spelled by a form. */
 typedef enum kr_verify_spelling {
   KR_VERIFY_RAW,
@@ -109,12 +111,20 @@ static kr_status kr_verify_spell_byte(uint8_t byte, kr_verify_spelling spelling,
   return kr_verify_two_digits(byte, is_upper, out);
 }
 
+/* Needles longer than the output cannot be in it; most are given up after a few bytes. */
 static bool kr_verify_has_spelling(const kr_redact_set *set, kr_str output, kr_str value,
                                    kr_verify_spelling spelling, bool is_upper, kr_buf *needle) {
   kr_buf_reset(needle);
-  for (size_t i = 0; i < value.len; i++)
+  for (size_t i = 0; i < value.len; i++) {
+    size_t start = needle->len;
     if (kr_verify_spell_byte(value.ptr[i], spelling, is_upper, needle) != KR_OK)
       return true;
+    /* Long outputs are few, short ones many: only there is it worth a look. */
+    bool is_short = output.len <= KR_VERIFY_SHORT_BYTES;
+    if (needle->len > output.len ||
+        (is_short && memchr(output.ptr, needle->ptr[start], output.len) == NULL))
+      return false;
+  }
   return kr_verify_finds(set, output, kr_buf_str(needle));
 }
 
@@ -144,7 +154,8 @@ static bool kr_verify_has_base64(const kr_redact_set *set, kr_str output, kr_str
 
 static bool kr_verify_has_value(const kr_redact_set *set, kr_str output, kr_str value,
                                 kr_buf *needle) {
-  if (value.len < KR_REDACT_MIN_SEARCH_BYTES)
+  /* No spelling is shorter than the value, base64 of 4 bytes and more included. */
+  if (value.len < KR_REDACT_MIN_SEARCH_BYTES || value.len > output.len)
     return false;
   for (int spelling = KR_VERIFY_RAW; spelling < KR_VERIFY_N_SPELLINGS; spelling++)
     for (int is_upper = 0; is_upper < 2; is_upper++)
