@@ -18,8 +18,6 @@
 #define KR_HTTP_RESPONSE_BYTES (16u * 1024u * 1024u) /* read of one response body */
 #define KR_HTTP_RESPONSE_HEADER_BYTES (256u * 1024u) /* all header lines of one response */
 #define KR_HTTP_RESPONSE_HEADERS_MAX 256u
-#define KR_HTTP_TAIL_DROPPED_BYTES                                                                 \
-  4096u /* dropped where reading stopped at the limit, see docs/redaction.md */
 
 typedef struct kr_http kr_http;
 typedef struct kr_exchange kr_exchange;
@@ -41,7 +39,8 @@ typedef struct kr_response {
   size_t n_headers;
   kr_str body;       /* decoded by curl of transfer coding only */
   bool is_truncated; /* the body stopped early: at KR_HTTP_RESPONSE_BYTES (then error is not
-                        set) or by a failure midway; its last KR_HTTP_TAIL_DROPPED_BYTES are gone */
+                        set) or by a failure midway; it may end inside an echoed secret, so whoever
+                        keeps it must leave its end out, see engine/ingest_response.c */
   bool is_json;      /* by its Content-Type: application/json or +json */
   kr_error error;    /* error.status != KR_OK: transport, policy or limit; text is ours, naming
                         the host and port of request->origin at most */

@@ -125,21 +125,10 @@ static bool kr_transport_is_json(kr_str type) {
          kr_str_equal_nocase(kr_str_skip(type, type.len - suffix.len), suffix);
 }
 
-/* Where reading stopped early, the end of the body may hold the start of an
- * echoed secret that no search would find; whoever chooses where it stops
- * could then read it byte by byte. So the tail goes, whatever it holds. */
-static void kr_transport_drop_tail(kr_buf *body) {
-  size_t dropped = body->len < KR_HTTP_TAIL_DROPPED_BYTES ? body->len : KR_HTTP_TAIL_DROPPED_BYTES;
-  body->len -= dropped;
-  kr_wipe(body->ptr + body->len, dropped);
-}
-
 void kr_transport_conclude(kr_exchange *exchange, CURLcode code) {
   kr_response *response = &exchange->response;
   bool is_whole = code == CURLE_OK;
   response->is_truncated = exchange->is_over || (!is_whole && exchange->body.len > 0);
-  if (response->is_truncated)
-    kr_transport_drop_tail(&exchange->body);
   response->status = exchange->line_status >= 200 ? exchange->line_status : 0;
   response->body = kr_buf_str(&exchange->body);
   if (response->status == 0)

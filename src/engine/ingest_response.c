@@ -8,9 +8,11 @@
 
 #include "secmem/sensitive.h"
 
+/* Left out at the end of a body that ended early. */
+#define KR_INGEST_TAIL_BYTES 4096u
 /* The most bytes one byte of a value becomes in a listed form: \u00XX. */
 #define KR_INGEST_WIDEST_BYTE 6u
-/* Taken off a body that ended early when a value could be longer than what the transport drops. */
+/* The same when there is a value so long that a form of it is longer than that. */
 #define KR_INGEST_LONG_TAIL_BYTES (KR_INGEST_WIDEST_BYTE * KR_REDACT_MAX_VALUE_BYTES)
 #define KR_INGEST_JOINED_BYTES (2u * KR_HTTP_RESPONSE_HEADER_BYTES)
 
@@ -68,17 +70,21 @@ static const char *kr_ingest_unsearchable(const kr_response *response) {
 }
 
 /*
- * The end of a body that stopped early may be the beginning of a value. The
- * transport has dropped KR_HTTP_TAIL_DROPPED_BYTES already; that is too little
- * when there is a value that long. One of two sizes, so that it tells no length.
+ * The end of a body that stopped early may be the beginning of a value, which no
+ * search finds; whoever chooses where it stops could read a value byte by byte.
+ * So the tail goes, whatever it holds, but only from what is redacted: cut off
+ * before, it would leave the beginning of a value that lies across the new end.
+ * As a span it takes along whatever value reaches into it. One of two sizes, so
+ * that it tells no length.
  */
-static kr_str kr_ingest_received(const kr_redact_set *set, const kr_response *response) {
-  size_t covered = KR_HTTP_TAIL_DROPPED_BYTES / KR_INGEST_WIDEST_BYTE;
-  if (!response->is_truncated || !kr_redact_set_is_longer(set, covered))
-    return response->body;
-  size_t len = response->body.len;
-  size_t dropped = len < KR_INGEST_LONG_TAIL_BYTES ? len : KR_INGEST_LONG_TAIL_BYTES;
-  return kr_str_slice(response->body, 0, len - dropped);
+static kr_span kr_ingest_tail(const kr_redact_set *set, kr_str body) {
+  size_t covered = KR_INGEST_TAIL_BYTES / KR_INGEST_WIDEST_BYTE;
+  size_t len =
+      kr_redact_set_is_longer(set, covered) ? KR_INGEST_LONG_TAIL_BYTES : KR_INGEST_TAIL_BYTES;
+  size_t start = body.len < len ? 0 : body.len - len;
+  for (int i = 0; i < 3 && start > 0 && (body.ptr[start] & 0xC0) == 0x80; i++)
+    start--; /* not inside a code point */
+  return (kr_span){.offset = (uint32_t)start, .len = (uint32_t)(body.len - start)};
 }
 
 static void kr_ingest_response_body(kr_record *record, const kr_redact_set *set,
@@ -91,12 +97,14 @@ static void kr_ingest_response_body(kr_record *record, const kr_redact_set *set,
     kr_record_key(record, "withheld");
     kr_record_typed(record, reason);
     kr_record_end_object(record);
+  } else if (response->is_truncated) {
+    const kr_span tail = kr_ingest_tail(set, response->body);
+    kr_record_spans(record, fields->response_body, response->body, &tail, 1);
   } else {
-    kr_record_body(record, fields->response_body, kr_ingest_received(set, response),
-                   response->is_json && !response->is_truncated, &is_truncated);
+    kr_record_body(record, fields->response_body, response->body, response->is_json, &is_truncated);
   }
   kr_record_key(record, "truncated");
-  kr_record_bool(record, is_truncated || response->is_truncated);
+  kr_record_bool(record, is_truncated);
 }
 
 /* What tells the length or a hash of a body tells that of a secret in it. */
