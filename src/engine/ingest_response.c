@@ -43,12 +43,21 @@ static bool kr_ingest_holds_nocase(kr_str text, kr_str word) {
   return false;
 }
 
+/* A byte-order mark, and the NULs that ASCII has in such a text; other bytes may begin like that
+ * too. */
+static bool kr_ingest_has_wide_mark(kr_str body) {
+  bool is_marked = kr_str_starts(body, KR_STR("\xFF\xFE")) ||
+                   kr_str_starts(body, KR_STR("\xFE\xFF")) ||
+                   kr_str_starts(body, kr_str_from("\0\0\xFE\xFF", 4));
+  /* Too short for a value that is searched for: it is not worth withholding. */
+  return is_marked && body.len >= 2u * KR_REDACT_MIN_SEARCH_BYTES &&
+         memchr(body.ptr, '\0', body.len) != NULL;
+}
+
 /* UTF-16 and UTF-32 put NULs between the bytes of a value: no form that is searched for. */
 static bool kr_ingest_is_wide(const kr_response *response) {
   static const char *const charsets[] = {"utf-16", "utf16", "utf-32", "utf32", "ucs-2", "ucs-4"};
-  if (kr_str_starts(response->body, KR_STR("\xFF\xFE")) ||
-      kr_str_starts(response->body, KR_STR("\xFE\xFF")) ||
-      kr_str_starts(response->body, kr_str_from("\0\0\xFE\xFF", 4)))
+  if (kr_ingest_has_wide_mark(response->body))
     return true;
   for (size_t i = 0; i < response->n_headers; i++) {
     const kr_response_header *header = &response->headers[i];
