@@ -16,6 +16,20 @@ int64_t kr_run_elapsed_ms(const kr_run *run) {
   return (int64_t)((kr_clock_monotonic_us(kr_clock_system()) - run->started_us) / 1000);
 }
 
+#define KR_INGEST_SEQUENCE_BYTES 64u /* `{"sequence":` and 20 digits */
+
+/* In a lean record: {"withheld": why} in place of data. */
+static void kr_ingest_withhold(kr_record *record, const char *why) {
+  kr_record_begin_object(record);
+  kr_record_key(record, "withheld");
+  kr_record_typed(record, why);
+  kr_record_end_object(record);
+}
+
+static void kr_ingest_leave_out(kr_record *record) {
+  kr_ingest_withhold(record, "the event would be over its limit of 1 MiB");
+}
+
 static const char *kr_ingest_status(const kr_run *run) {
   switch (run->outcome) {
   case KR_OUTCOME_COMPLETED:
@@ -66,18 +80,8 @@ static const kr_ingest_fields kr_ingest_perform_fields = {
     "perform.response.reason", "perform.response.headers", "perform.response.body",
     "perform.response.error"};
 
-static void kr_ingest_request(kr_record *record, const kr_request *request,
-                              const kr_ingest_fields *fields, bool is_json) {
-  bool is_truncated = false;
-  char method[16];
-  (void)snprintf(method, sizeof method, "%.*s", KR_FMT(request->method));
-  kr_record_begin_object(record);
-  kr_record_key(record, "method");
-  kr_record_typed(record, method);
-  kr_record_key(record, "url");
-  kr_record_spans(record, fields->url, kr_buf_str(&request->url.buf), request->url.spans,
-                  request->url.n_spans);
-  kr_record_key(record, "headers");
+static void kr_ingest_request_headers(kr_record *record, const kr_request *request,
+                                      const kr_ingest_fields *fields) {
   kr_record_begin_array(record);
   for (size_t i = 0; i < request->n_headers; i++) {
     const kr_request_header *header = &request->headers[i];
@@ -88,9 +92,29 @@ static void kr_ingest_request(kr_record *record, const kr_request *request,
     kr_record_end_array(record);
   }
   kr_record_end_array(record);
+}
+
+static void kr_ingest_request(kr_record *record, const kr_request *request,
+                              const kr_ingest_fields *fields, bool is_json, bool is_lean) {
+  bool is_truncated = false;
+  char method[16];
+  (void)snprintf(method, sizeof method, "%.*s", KR_FMT(request->method));
+  kr_record_begin_object(record);
+  kr_record_key(record, "method");
+  kr_record_typed(record, method);
+  kr_record_key(record, "url");
+  kr_record_spans(record, fields->url, kr_buf_str(&request->url.buf), request->url.spans,
+                  request->url.n_spans);
+  kr_record_key(record, "headers");
+  if (is_lean)
+    kr_ingest_leave_out(record);
+  else
+    kr_ingest_request_headers(record, request, fields);
   kr_record_key(record, "body");
   if (!request->has_body)
     kr_record_null(record);
+  else if (is_lean)
+    kr_ingest_leave_out(record);
   else if (is_json)
     kr_record_json_spans(record, fields->request_body, kr_buf_str(&request->body.buf),
                          request->body.spans, request->body.n_spans, &is_truncated);
@@ -115,14 +139,13 @@ static bool kr_ingest_is_coded(const kr_response *response) {
 }
 
 static void kr_ingest_response_body(kr_record *record, const kr_response *response,
-                                    const kr_ingest_fields *fields) {
+                                    const kr_ingest_fields *fields, bool is_lean) {
   bool is_truncated = response->is_truncated;
   kr_record_key(record, "body");
-  if (kr_ingest_is_coded(response)) {
-    kr_record_begin_object(record);
-    kr_record_key(record, "withheld");
-    kr_record_typed(record, "compressed, so it cannot be searched for secrets");
-    kr_record_end_object(record);
+  if (is_lean) {
+    kr_ingest_leave_out(record);
+  } else if (kr_ingest_is_coded(response)) {
+    kr_ingest_withhold(record, "compressed, so it cannot be searched for secrets");
   } else {
     kr_record_body(record, fields->response_body, response->body,
                    response->is_json && !response->is_truncated, &is_truncated);
@@ -131,14 +154,8 @@ static void kr_ingest_response_body(kr_record *record, const kr_response *respon
   kr_record_bool(record, is_truncated || response->is_truncated);
 }
 
-static void kr_ingest_response(kr_record *record, const kr_response *response,
-                               const kr_ingest_fields *fields) {
-  kr_record_begin_object(record);
-  kr_record_key(record, "status");
-  kr_record_int(record, response->status);
-  kr_record_key(record, "reason");
-  kr_record_text(record, fields->reason, response->reason, NULL);
-  kr_record_key(record, "headers");
+static void kr_ingest_response_headers(kr_record *record, const kr_response *response,
+                                       const kr_ingest_fields *fields) {
   kr_record_begin_array(record);
   for (size_t i = 0; i < response->n_headers; i++) {
     /* The length of a body that held a secret would tell the secret's length. */
@@ -150,7 +167,24 @@ static void kr_ingest_response(kr_record *record, const kr_response *response,
     kr_record_end_array(record);
   }
   kr_record_end_array(record);
-  kr_ingest_response_body(record, response, fields);
+}
+
+static void kr_ingest_response(kr_record *record, const kr_response *response,
+                               const kr_ingest_fields *fields, bool is_lean) {
+  kr_record_begin_object(record);
+  kr_record_key(record, "status");
+  kr_record_int(record, response->status);
+  kr_record_key(record, "reason");
+  if (is_lean)
+    kr_ingest_leave_out(record);
+  else
+    kr_record_text(record, fields->reason, response->reason, NULL);
+  kr_record_key(record, "headers");
+  if (is_lean)
+    kr_ingest_leave_out(record);
+  else
+    kr_ingest_response_headers(record, response, fields);
+  kr_ingest_response_body(record, response, fields, is_lean);
   kr_record_end_object(record);
 }
 
@@ -170,10 +204,10 @@ static void kr_ingest_exchange(kr_record *record, const kr_run *run,
     kr_record_key(record, "duration_ms");
     kr_record_int(record, exchange->response == NULL ? 0 : exchange->response->duration_ms);
     kr_record_key(record, "request");
-    kr_ingest_request(record, exchange->request, fields, is_json);
+    kr_ingest_request(record, exchange->request, fields, is_json, run->is_lean);
     kr_record_key(record, "response");
     if (exchange->is_answered)
-      kr_ingest_response(record, exchange->response, fields);
+      kr_ingest_response(record, exchange->response, fields, run->is_lean);
     else
       kr_record_null(record);
     kr_record_key(record, "error");
@@ -219,6 +253,8 @@ static void kr_ingest_fields_of(kr_record *record, const kr_run *run) {
   kr_record_key(record, "payload");
   if (run->payload == NULL)
     kr_record_null(record);
+  else if (run->is_lean)
+    kr_ingest_leave_out(record);
   else
     kr_record_json(record, "payload", run->payload, &is_truncated);
   kr_record_key(record, "lookup");
@@ -227,6 +263,8 @@ static void kr_ingest_fields_of(kr_record *record, const kr_run *run) {
   if (run->processed.buf.len == 0) {
     kr_record_begin_object(record);
     kr_record_end_object(record);
+  } else if (run->is_lean) {
+    kr_ingest_leave_out(record);
   } else {
     kr_record_json_spans(record, "processed", kr_buf_str(&run->processed.buf), run->processed.spans,
                          run->processed.n_spans, &is_truncated);
@@ -260,8 +298,19 @@ static kr_status kr_ingest_set(kr_run *run, kr_redact_set **ret_set, kr_error *r
     KR_TRY(kr_redact_builder_new(&builder, reterr));
     return kr_redact_builder_build(builder, ret_set, reterr);
   }
+  KR_CLEANUP(kr_redact_set_freep) kr_redact_set *now = NULL;
+  uint64_t generation = 0;
+  KR_TRY(kr_values_set(run->engine, &run->org, &now, &generation, reterr));
   if (run->set == NULL)
-    KR_TRY(kr_values_set(run->engine, &run->org, &run->set, &run->generation, reterr));
+    run->set = KR_TAKE(now);
+  else if (generation != run->generation) {
+    /* Saved while the run waited: an answer may hold the new value, and the old ones still. */
+    kr_redact_set *joined = NULL;
+    KR_TRY(kr_values_join(run->set, now, &joined, reterr));
+    kr_redact_set_free(run->set);
+    run->set = joined;
+  }
+  run->generation = generation;
   return kr_derived_values_set(&run->derived, run->set, ret_set, reterr);
 }
 
@@ -288,9 +337,20 @@ static kr_status kr_ingest_text(kr_run *run, uint64_t sequence, kr_error *reterr
 static kr_status kr_ingest_store(kr_run *run, kr_error *reterr) {
   KR_CLEANUP(kr_redact_set_freep) kr_redact_set *set = NULL;
   KR_TRY(kr_ingest_set(run, &set, reterr));
-  KR_TRY(kr_ingest_record(run, set, reterr));
+  kr_status status = kr_ingest_record(run, set, reterr);
+  if (status == KR_LIMIT) {
+    /* Each field is within its limit but all of them are not: keep what happened, leave out data.
+     */
+    run->is_lean = true;
+    status = kr_ingest_record(run, set, reterr);
+  }
+  KR_TRY(status);
   if (run->is_dry)
     return kr_ingest_text(run, 0, reterr);
+  /* Room first: once it is stored nothing may fail that would tell it is not. */
+  status =
+      kr_buf_reserve(&run->event, kr_redacted_text(run->record).len + KR_INGEST_SEQUENCE_BYTES);
+  KR_TRY(kr_buf_explain(&run->event, status, "the event", reterr));
   kr_event_head head = {
       .org_id = run->org.id, .started_ms = run->started_ms, .status = kr_ingest_event_status(run)};
   memcpy(head.id, run->id, sizeof head.id);
@@ -310,8 +370,40 @@ void kr_ingest_run(kr_run *run) {
                 "mend the event log; the next start records this run as interrupted");
 }
 
+typedef struct kr_ingest_owner {
+  uint32_t org_id;
+  char name[KR_ORG_NAME_BYTES + 1]; /* "" when it is not there any more */
+} kr_ingest_owner;
+
+static kr_status kr_ingest_see_org(void *ctx, const kr_org *org) {
+  kr_ingest_owner *owner = ctx;
+  if (org->id == owner->org_id)
+    memcpy(owner->name, org->name, sizeof owner->name);
+  return KR_OK;
+}
+
+static kr_status kr_ingest_find_owner(kr_engine *engine, kr_ingest_owner *owner) {
+  KR_CLEANUP(kr_store_abortp) kr_store_txn *txn = NULL;
+  KR_TRY(kr_store_begin(engine->vault_store, KR_STORE_READ, &txn, NULL));
+  return kr_vault_org_each(engine->vault, txn, kr_ingest_see_org, owner, NULL);
+}
+
+static void kr_ingest_interruption(kr_record *record) {
+  kr_record_begin_object(record);
+  kr_record_key(record, "code");
+  kr_record_typed(record, "interrupted");
+  kr_record_key(record, "step");
+  kr_record_typed(record, "run");
+  kr_record_key(record, "field");
+  kr_record_null(record);
+  kr_record_key(record, "message");
+  kr_record_typed(record, "the process ended during the run; what was sent is not known");
+  kr_record_end_object(record);
+}
+
 kr_status kr_ingest_interrupted(void *ctx, const kr_intent *intent, kr_redacted **ret_record) {
-  (void)ctx;
+  kr_ingest_owner owner = {.org_id = intent->org_id};
+  KR_TRY(kr_ingest_find_owner(ctx, &owner));
   KR_CLEANUP(kr_redact_builder_freep) kr_redact_builder *builder = NULL;
   KR_CLEANUP(kr_redact_set_freep) kr_redact_set *set = NULL;
   KR_CLEANUP(kr_record_freep) kr_record *record = NULL;
@@ -324,6 +416,11 @@ kr_status kr_ingest_interrupted(void *ctx, const kr_intent *intent, kr_redacted 
   kr_record_begin_object(record);
   kr_record_key(record, "id");
   kr_record_typed(record, intent->id);
+  kr_record_key(record, "organization");
+  if (owner.name[0] == '\0')
+    kr_record_null(record);
+  else
+    kr_record_typed(record, owner.name);
   kr_record_key(record, "connector");
   kr_record_text(record, "connector", intent->connector, NULL);
   kr_record_key(record, "started");
@@ -331,10 +428,7 @@ kr_status kr_ingest_interrupted(void *ctx, const kr_intent *intent, kr_redacted 
   kr_record_key(record, "status");
   kr_record_typed(record, kr_event_status_name(KR_EVENT_INTERRUPTED));
   kr_record_key(record, "error");
-  const kr_error error = {.status = KR_INTERNAL,
-                          .message =
-                              "the process ended during the run; what was sent is not known"};
-  kr_ingest_error(record, &error, "run");
+  kr_ingest_interruption(record);
   kr_record_key(record, "receipt");
   kr_record_receipt(record, intent->redact_generation);
   kr_record_end_object(record);
