@@ -5,7 +5,8 @@
  * (start, free) counts itself, wakes the thread that waits in curl, and takes
  * the next turn; a driver waits while there are guests. Of several drivers one
  * waits for the network, the others for the end of its turn: their exchanges
- * may be what it moved.
+ * may be what it moved. They wait in short slices: a turn that ended between a
+ * thread's look at its exchange and its call here is not told to it any more.
  *
  * curl_multi_wakeup is the one call curl allows from another thread; it is not
  * lost when it comes before the wait (libcurl's manual, curl_multi_wakeup(3)).
@@ -14,6 +15,8 @@
 #include "connector/transport.h"
 
 #include <time.h>
+
+#define KR_HTTP_SLICE_MS 20u /* a driver that waits for another one looks again after this */
 
 kr_status kr_http_turns_init(kr_http *http, kr_error *reterr) {
   pthread_condattr_t attributes;
@@ -61,7 +64,8 @@ static struct timespec kr_http_deadline(uint32_t timeout_ms) {
 }
 
 bool kr_http_enter_driver(kr_http *http, uint32_t timeout_ms) {
-  const struct timespec deadline = kr_http_deadline(timeout_ms);
+  const struct timespec deadline =
+      kr_http_deadline(timeout_ms < KR_HTTP_SLICE_MS ? timeout_ms : KR_HTTP_SLICE_MS);
   (void)pthread_mutex_lock(&http->mutex);
   int code = 0;
   /* Guests are few and quick; who drives moves something sooner or later. */
