@@ -4,7 +4,9 @@
  *
  * A home is a directory: vault/ (organizations, secrets, audit), events/ (the
  * event log) and settings.json. The master key lives in a key file outside of
- * it. A kr_engine is one opened home; it may be used by several threads.
+ * it. A kr_engine is one opened home; it may be used by several threads. A
+ * process opens a home once (KR_EXISTS otherwise); several processes may have
+ * the same home open.
  *
  * Output that has no natural struct is given as kr_text, which the caller
  * frees; lists call a visitor, whose arguments are borrowed for the call.
@@ -74,6 +76,11 @@ KR_API kr_status kr_home_create(const kr_home_options *options, kr_text *ret_key
  */
 KR_API kr_status kr_engine_open(const kr_home_options *options, kr_engine **ret_engine,
                                 kr_error *reterr) KR_MUST_USE;
+
+/**
+ * Every kr_run and kr_secret made with the engine must have been freed: what
+ * they hold lies in its memory. Otherwise the process ends with a message.
+ */
 KR_API void kr_engine_close(kr_engine *engine);
 
 /* Organizations: lower-case letters, digits and '-', at most 64 bytes. */

@@ -11,6 +11,9 @@
  *     kr_http_drive(engine, 1000, &error);
  *   event = kr_run_event(run);        // the stored, redacted event as JSON
  *   kr_run_free(run);
+ *
+ * Threads: a run is used by one thread at a time; many threads may each have
+ * their own runs on one engine.
  */
 #ifndef KROSYN_RUN_H
 #define KROSYN_RUN_H
@@ -99,7 +102,15 @@ typedef struct kr_run kr_run;
  */
 KR_API kr_status kr_run_new(kr_engine *engine, const kr_run_options *options, kr_run **ret_run,
                             kr_error *reterr) KR_MUST_USE;
+/** Once done it stays done: further calls change nothing. Nothing here blocks on the network. */
 KR_API kr_run_state kr_run_step(kr_run *run);
+
+/**
+ * Free a run, done or not. One that is not done is given up: its exchange is
+ * closed, and if its secrets were opened already, the intent that says so stays
+ * in the log; once this process has ended, the next start turns it into an
+ * "interrupted" event.
+ */
 KR_API void kr_run_free(kr_run *run);
 
 /**
@@ -117,7 +128,11 @@ KR_API kr_str kr_run_event(const kr_run *run);
 /** Diagnostics of templates that did not compile, for display; values never appear. */
 KR_API kr_status kr_run_findings(const kr_run *run, kr_finding_visit visit, void *ctx) KR_MUST_USE;
 
-/** Move the network of all runs of this engine; waits up to timeout_ms. */
+/**
+ * Move the network of all runs of this engine; waits up to timeout_ms, and
+ * returns sooner when something happened. Any number of threads may call it:
+ * one of them waits for the network, the others for the end of its turn.
+ */
 KR_API kr_status kr_http_drive(kr_engine *engine, uint32_t timeout_ms,
                                kr_error *reterr) KR_MUST_USE;
 

@@ -9,6 +9,10 @@
  * environment, http and https only, TLS verified, no redirects followed. The
  * URL is parsed again with curl's own parser and its scheme, host and port
  * compared with request->origin before anything is sent.
+ *
+ * Threads: start, step and free may be called by many threads on one kr_http;
+ * an exchange, once started, belongs to the thread that started it, and any
+ * thread's kr_http_step moves it.
  */
 #ifndef KR_CONNECTOR_HTTP_H
 #define KR_CONNECTOR_HTTP_H
@@ -60,7 +64,10 @@ kr_status kr_http_process_init(kr_error *reterr) KR_MUST_USE;
 kr_status kr_http_start(kr_http *http, const kr_request *request, const kr_http_options *options,
                         kr_exchange **ret_exchange, kr_error *reterr) KR_MUST_USE;
 
-/** Move all exchanges; waits up to timeout_ms for something to happen. */
+/**
+ * Move all exchanges; waits up to timeout_ms for something to happen. While
+ * another thread does the same, it waits for that one's turn to end instead.
+ */
 kr_status kr_http_step(kr_http *http, uint32_t timeout_ms, kr_error *reterr) KR_MUST_USE;
 
 bool kr_exchange_is_done(const kr_exchange *exchange);

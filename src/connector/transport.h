@@ -8,6 +8,7 @@
  *   transport_url.c       the URL as curl reads it, against the proved origin
  *   transport_errors.c    curl's codes as errors of ours, without the URL
  *   transport_memory.c    the allocator given to curl
+ *   transport_turns.c     one thread at a time in the multi handle
  */
 #ifndef KR_CONNECTOR_TRANSPORT_H
 #define KR_CONNECTOR_TRANSPORT_H
@@ -15,6 +16,8 @@
 #include "connector/http.h"
 
 #include <curl/curl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 
 /* A received header as offsets into received.lines, which may still move. */
 typedef struct kr_header_place {
@@ -30,12 +33,13 @@ typedef struct kr_header_place {
  */
 struct kr_exchange {
   kr_http *http;
-  kr_exchange *next; /* in http->exchanges */
-  CURL *easy;        /* NULL once done */
+  kr_exchange *next; /* in http->exchanges, when is_listed */
+  bool is_listed;
+  CURL *easy; /* NULL once done */
   struct curl_slist *headers;
   const kr_request *request;
   bool allow_private;
-  bool is_done;
+  atomic_bool is_done; /* last of all, so that what it tells of is whole for every thread */
   uint32_t timeout_ms;
   uint64_t started_us;
   const char *refused; /* why an address was refused; static */
@@ -58,10 +62,30 @@ struct kr_exchange {
   kr_response response;
 };
 
+/*
+ * curl's multi handle may be used by one thread at a time, also while it waits
+ * for the network. Its user is whoever set is_used; who only starts or frees an
+ * exchange is a guest: it wakes the waiting user, and a driver lets guests go first.
+ */
 struct kr_http {
   CURLM *multi;
-  kr_exchange *exchanges; /* open ones, done or not */
+  kr_exchange *exchanges; /* open ones, done or not; of the user of multi */
+  pthread_mutex_t mutex;  /* guards what follows */
+  pthread_cond_t changed; /* is_used became false; on the monotonic clock */
+  bool is_used;
+  size_t n_guests; /* threads that wait to use it shortly */
 };
+
+/* transport_turns.c: who may use the multi handle. */
+kr_status kr_http_turns_init(kr_http *http, kr_error *reterr) KR_MUST_USE;
+void kr_http_turns_done(kr_http *http);
+
+/** Wait until the handle is free, waking who waits in it; kr_http_leave gives it back. */
+void kr_http_enter(kr_http *http);
+
+/** The same for a driver. False when another one drives: then it waited for that one's turn. */
+bool kr_http_enter_driver(kr_http *http, uint32_t timeout_ms);
+void kr_http_leave(kr_http *http);
 
 /** Build the easy handle of an exchange; on failure the exchange is still to be freed. */
 kr_status kr_exchange_prepare(kr_exchange *exchange, kr_error *reterr) KR_MUST_USE;

@@ -69,9 +69,11 @@ kr_status kr_http_new(kr_http **ret_http, kr_error *reterr) {
   if (http == NULL)
     return kr_fail_nomem(reterr);
   http->multi = curl_multi_init();
-  if (http->multi == NULL) {
+  kr_status status = http->multi == NULL ? kr_fail_nomem(reterr) : kr_http_turns_init(http, reterr);
+  if (status != KR_OK) {
+    (void)curl_multi_cleanup(http->multi);
     free(http);
-    return kr_fail_nomem(reterr);
+    return status;
   }
   *ret_http = http;
   return KR_OK;
@@ -83,6 +85,7 @@ void kr_http_free(kr_http *http) {
   KR_ASSERT(http->exchanges == NULL);
   KR_QUIET;
   (void)curl_multi_cleanup(http->multi);
+  kr_http_turns_done(http);
   free(http);
 }
 
@@ -103,10 +106,15 @@ kr_status kr_http_start(kr_http *http, const kr_request *request, const kr_http_
   exchange->timeout_ms =
       options == NULL || options->timeout_ms == 0 ? KR_CONNECTOR_TIMEOUT_MS : options->timeout_ms;
   exchange->started_us = kr_clock_monotonic_us(kr_clock_system());
-  exchange->next = http->exchanges;
-  http->exchanges = exchange;
   KR_TRY(kr_exchange_prepare(exchange, reterr));
+  kr_http_enter(http);
   CURLMcode code = curl_multi_add_handle(http->multi, exchange->easy);
+  if (code == CURLM_OK) {
+    exchange->next = http->exchanges;
+    http->exchanges = exchange;
+    exchange->is_listed = true;
+  }
+  kr_http_leave(http);
   if (code != CURLM_OK)
     return kr_http_multi_fail(code, reterr);
   *ret_exchange = KR_TAKE(exchange);
@@ -132,7 +140,7 @@ static size_t kr_http_collect(kr_http *http) {
   return n_done;
 }
 
-kr_status kr_http_step(kr_http *http, uint32_t timeout_ms, kr_error *reterr) {
+static kr_status kr_http_turn(kr_http *http, uint32_t timeout_ms, kr_error *reterr) {
   KR_QUIET;
   int n_running = 0;
   CURLMcode code = curl_multi_perform(http->multi, &n_running);
@@ -150,10 +158,18 @@ kr_status kr_http_step(kr_http *http, uint32_t timeout_ms, kr_error *reterr) {
   return KR_OK;
 }
 
-bool kr_exchange_is_done(const kr_exchange *exchange) { return exchange->is_done; }
+kr_status kr_http_step(kr_http *http, uint32_t timeout_ms, kr_error *reterr) {
+  if (!kr_http_enter_driver(http, timeout_ms))
+    return KR_OK;
+  kr_status status = kr_http_turn(http, timeout_ms, reterr);
+  kr_http_leave(http);
+  return status;
+}
+
+bool kr_exchange_is_done(const kr_exchange *exchange) { return atomic_load(&exchange->is_done); }
 
 const kr_response *kr_exchange_response(const kr_exchange *exchange) {
-  KR_ASSERT(exchange->is_done);
+  KR_ASSERT(atomic_load(&exchange->is_done));
   return &exchange->response;
 }
 
@@ -161,14 +177,18 @@ void kr_exchange_free(kr_exchange *exchange) {
   if (exchange == NULL)
     return;
   KR_QUIET;
-  kr_exchange **link = &exchange->http->exchanges;
-  while (*link != exchange)
-    link = &(*link)->next;
-  *link = exchange->next;
-  if (exchange->easy != NULL) {
-    (void)curl_multi_remove_handle(exchange->http->multi, exchange->easy);
-    curl_easy_cleanup(exchange->easy);
+  if (exchange->is_listed) {
+    kr_http_enter(exchange->http);
+    kr_exchange **link = &exchange->http->exchanges;
+    while (*link != exchange)
+      link = &(*link)->next;
+    *link = exchange->next;
+    if (exchange->easy != NULL)
+      (void)curl_multi_remove_handle(exchange->http->multi, exchange->easy);
+    kr_http_leave(exchange->http);
   }
+  if (exchange->easy != NULL)
+    curl_easy_cleanup(exchange->easy);
   curl_slist_free_all(exchange->headers);
   kr_buf_done(&exchange->body);
   kr_buf_done(&exchange->lines);

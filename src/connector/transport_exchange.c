@@ -213,5 +213,5 @@ void kr_exchange_finish(kr_exchange *exchange, CURLcode code) {
   exchange->easy = NULL;
   curl_slist_free_all(exchange->headers);
   exchange->headers = NULL;
-  exchange->is_done = true;
+  atomic_store(&exchange->is_done, true);
 }

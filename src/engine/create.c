@@ -19,7 +19,8 @@ typedef struct kr_creation {
   kr_path vault;
   kr_path events;
   kr_home_settings settings;
-  bool made_home;
+  kr_made_directories made_home;
+  kr_made_directories made_key_directory;
   bool made_key;
   bool is_whole;
   kr_secure *pool;
@@ -27,6 +28,7 @@ typedef struct kr_creation {
   kr_store *vault_store;
   kr_store *events_store;
   kr_vault *handle;
+  const char *actor;
 } kr_creation;
 
 static void kr_creation_remove_store(const kr_path *directory) {
@@ -51,57 +53,100 @@ static void kr_creation_done(kr_creation *creation) {
     kr_creation_remove_store(&creation->vault);
   if (creation->events.text[0] != '\0')
     kr_creation_remove_store(&creation->events);
-  if (creation->made_home)
-    (void)rmdir(creation->home.text);
+  kr_directory_unmake(&creation->made_home);
   if (creation->made_key)
     (void)unlink(creation->settings.key_file.text);
+  kr_directory_unmake(&creation->made_key_directory);
+}
+
+/* What a creation that was killed leaves: a vault or a log, but no settings.json, its last file. */
+static bool kr_creation_is_remains(const char *home) {
+  static const char *const names[] = {"settings.json", "vault", "events"};
+  bool is_there[3] = {false};
+  for (size_t i = 0; i < 3; i++) {
+    kr_path path;
+    is_there[i] =
+        kr_path_join(&path, home, names[i], NULL) == KR_OK && access(path.text, F_OK) == 0;
+  }
+  return !is_there[0] && (is_there[1] || is_there[2]);
+}
+
+static kr_status kr_creation_taken(const char *home, kr_directory_state state, kr_error *reterr) {
+  (void)kr_fail(reterr, KR_EXISTS, "%s %s", home,
+                state == KR_DIRECTORY_OTHER ? "is not a directory"
+                                            : "exists already and is not empty");
+  if (kr_creation_is_remains(home))
+    kr_error_hint(reterr, "it is what an interrupted init left: remove it and init again");
+  else
+    kr_error_hint(reterr, "nothing was changed; name a new directory with --home DIR");
+  return KR_EXISTS;
 }
 
 static kr_status kr_creation_home(kr_creation *creation, const char *home, kr_error *reterr) {
-  KR_TRY(kr_path_absolute(&creation->home, home, reterr));
+  KR_TRY(kr_path_canonical(&creation->home, home, reterr));
   kr_directory_state state = KR_DIRECTORY_OTHER;
   KR_TRY(kr_directory_look(creation->home.text, &state, reterr));
-  if (state == KR_DIRECTORY_USED || state == KR_DIRECTORY_OTHER) {
-    (void)kr_fail(reterr, KR_EXISTS, "%s %s", creation->home.text,
-                  state == KR_DIRECTORY_USED ? "exists already and is not empty"
-                                             : "is not a directory");
-    kr_error_hint(reterr, "nothing was changed; name a new directory with --home DIR");
-    return KR_EXISTS;
-  }
-  creation->made_home = state == KR_DIRECTORY_MISSING;
-  KR_TRY(kr_directory_make(creation->home.text, reterr));
+  if (state == KR_DIRECTORY_USED || state == KR_DIRECTORY_OTHER)
+    return kr_creation_taken(creation->home.text, state, reterr);
+  KR_TRY(kr_directory_make(creation->home.text, &creation->made_home, reterr));
   if (chmod(creation->home.text, 0700) != 0)
     return kr_fail(reterr, KR_IO, "cannot protect %s: not its owner?", creation->home.text);
   return KR_OK;
 }
 
-static kr_status kr_creation_key(kr_creation *creation, const kr_home_options *options,
-                                 kr_error *reterr) {
+static kr_status kr_creation_key_path(kr_creation *creation, const kr_home_options *options,
+                                      kr_error *reterr) {
+  kr_home_settings *settings = &creation->settings;
+  settings->is_key_default = options->key_file == NULL;
+  if (options->key_file != NULL)
+    return kr_path_absolute(&settings->key_file, options->key_file, reterr);
+  if (options->key_dir == NULL)
+    return kr_fail_hint(reterr, KR_INVALID, "there is no place for the key file",
+                        "name it with --key FILE");
+  char name[KR_UUID_TEXT_BYTES + 4];
+  (void)snprintf(name, sizeof name, "%s.key", settings->uuid_text);
+  kr_path directory;
+  KR_TRY(kr_path_absolute(&directory, options->key_dir, reterr));
+  return kr_path_join(&settings->key_file, directory.text, name, reterr);
+}
+
+static kr_status kr_creation_identify(kr_creation *creation, kr_error *reterr) {
   kr_home_settings *settings = &creation->settings;
   KR_TRY(kr_crypto_random(settings->uuid, sizeof settings->uuid, reterr));
   settings->uuid[6] = (uint8_t)((settings->uuid[6] & 0x0F) | 0x40); /* version 4, RFC 9562 */
   settings->uuid[8] = (uint8_t)((settings->uuid[8] & 0x3F) | 0x80);
   kr_home_uuid_format(settings->uuid, settings->uuid_text);
-  settings->is_key_default = options->key_file == NULL;
-  if (options->key_file != NULL) {
-    KR_TRY(kr_path_absolute(&settings->key_file, options->key_file, reterr));
-  } else {
-    if (options->key_dir == NULL)
-      return kr_fail_hint(reterr, KR_INVALID, "there is no place for the key file",
-                          "name it with --key FILE");
-    char name[KR_UUID_TEXT_BYTES + 4];
-    (void)snprintf(name, sizeof name, "%s.key", settings->uuid_text);
-    kr_path directory;
-    KR_TRY(kr_path_absolute(&directory, options->key_dir, reterr));
-    KR_TRY(kr_path_join(&settings->key_file, directory.text, name, reterr));
-  }
-  if (kr_path_is_below(settings->key_file.text, creation->home.text))
+  return KR_OK;
+}
+
+/* Before anything is made: where will the key be, and is that outside the home, links followed? */
+static kr_status kr_creation_place(kr_creation *creation, const kr_home_options *options,
+                                   kr_error *reterr) {
+  kr_path home;
+  kr_path key;
+  KR_TRY(kr_creation_identify(creation, reterr));
+  KR_TRY(kr_creation_key_path(creation, options, reterr));
+  KR_TRY(kr_path_canonical(&home, options->home, reterr));
+  KR_TRY(kr_path_canonical(&key, creation->settings.key_file.text, reterr));
+  if (kr_path_is_below(key.text, home.text))
     return kr_fail_hint(reterr, KR_UNTRUSTED, "the key file would lie inside the home",
                         "keep it elsewhere: whoever copies the home must not get its key");
-  KR_TRY(kr_keyring_create(kr_str_cstr(settings->key_file.text), creation->pool, &creation->keyring,
-                           reterr));
+  return KR_OK;
+}
+
+static kr_status kr_creation_key(kr_creation *creation, kr_error *reterr) {
+  kr_path directory = creation->settings.key_file;
+  kr_path_parent(&directory);
+  KR_TRY(kr_directory_make(directory.text, &creation->made_key_directory, reterr));
+  KR_TRY(kr_keyring_create(kr_str_cstr(creation->settings.key_file.text), creation->pool,
+                           &creation->keyring, reterr));
   creation->made_key = true;
   return KR_OK;
+}
+
+static kr_status kr_creation_vault_change(kr_store_txn *txn, void *ctx, kr_error *reterr) {
+  const kr_creation *creation = ctx;
+  return kr_vault_create(txn, creation->keyring, creation->pool, creation->settings.uuid, reterr);
 }
 
 static kr_status kr_creation_vault(kr_creation *creation, kr_error *reterr) {
@@ -110,10 +155,15 @@ static kr_status kr_creation_vault(kr_creation *creation, kr_error *reterr) {
   KR_TRY(kr_path_join(&path, creation->home.text, "vault", reterr));
   KR_TRY(kr_store_lmdb_open(kr_str_cstr(path.text), &create, &creation->vault_store, reterr));
   creation->vault = path;
-  KR_CLEANUP(kr_store_abortp) kr_store_txn *txn = NULL;
-  KR_TRY(kr_store_begin(creation->vault_store, KR_STORE_WRITE, &txn, reterr));
-  KR_TRY(kr_vault_create(txn, creation->keyring, creation->pool, creation->settings.uuid, reterr));
-  return kr_store_commit(KR_TAKE(txn), reterr);
+  KR_TRY(kr_store_write(creation->vault_store, kr_creation_vault_change, creation, reterr));
+  return kr_vault_open(creation->vault_store, creation->keyring, creation->pool, &creation->handle,
+                       reterr);
+}
+
+static kr_status kr_creation_events_change(kr_store_txn *txn, void *ctx, kr_error *reterr) {
+  const kr_creation *creation = ctx;
+  return kr_events_create(txn, kr_vault_chain_key(creation->handle), creation->settings.uuid,
+                          reterr);
 }
 
 static kr_status kr_creation_events(kr_creation *creation, kr_error *reterr) {
@@ -122,43 +172,48 @@ static kr_status kr_creation_events(kr_creation *creation, kr_error *reterr) {
   KR_TRY(kr_path_join(&path, creation->home.text, "events", reterr));
   KR_TRY(kr_store_lmdb_open(kr_str_cstr(path.text), &create, &creation->events_store, reterr));
   creation->events = path;
-  KR_CLEANUP(kr_store_abortp) kr_store_txn *txn = NULL;
-  KR_TRY(kr_store_begin(creation->events_store, KR_STORE_WRITE, &txn, reterr));
-  KR_TRY(
-      kr_events_create(txn, kr_vault_chain_key(creation->handle), creation->settings.uuid, reterr));
-  return kr_store_commit(KR_TAKE(txn), reterr);
+  return kr_store_write(creation->events_store, kr_creation_events_change, creation, reterr);
 }
 
-static kr_status kr_creation_default_org(kr_creation *creation, const char *actor,
-                                         kr_error *reterr) {
+static kr_status kr_creation_default_org(kr_store_txn *txn, void *ctx, kr_error *reterr) {
+  const kr_creation *creation = ctx;
   const kr_registry registry = {.record_key = kr_vault_record_key(creation->handle)};
   int64_t now_ms = kr_clock_wall_ms(kr_clock_system());
-  KR_CLEANUP(kr_store_abortp) kr_store_txn *txn = NULL;
-  KR_TRY(kr_store_begin(creation->vault_store, KR_STORE_WRITE, &txn, reterr));
   kr_org org = {0};
   KR_TRY(kr_vault_org_create(creation->handle, txn, KR_STR("default"), now_ms, &org, reterr));
   kr_audit_entry entry = {.time_ms = now_ms,
                           .org_id = org.id,
-                          .actor = kr_str_cstr(actor == NULL ? "library" : actor),
+                          .actor = kr_str_cstr(creation->actor),
                           .action = KR_STR("store.create"),
                           .subject = KR_STR("default")};
-  KR_TRY(kr_registry_audit_append(&registry, txn, &entry, reterr));
-  return kr_store_commit(KR_TAKE(txn), reterr);
+  return kr_registry_audit_append(&registry, txn, &entry, reterr);
+}
+
+/* settings.json comes last, and after it nothing can fail. */
+static kr_status kr_creation_run(kr_creation *creation, const kr_home_options *options,
+                                 kr_text *key_path, kr_error *reterr) {
+  creation->actor = options->actor == NULL ? "library" : options->actor;
+  KR_TRY(kr_secure_new(KR_SECURE_POOL_BYTES / 4, &creation->pool, reterr));
+  KR_TRY(kr_creation_place(creation, options, reterr));
+  KR_TRY(kr_creation_home(creation, options->home, reterr));
+  KR_TRY(kr_creation_key(creation, reterr));
+  KR_TRY(kr_creation_vault(creation, reterr));
+  KR_TRY(kr_creation_events(creation, reterr));
+  KR_TRY(kr_store_write(creation->vault_store, kr_creation_default_org, creation, reterr));
+  if (kr_text_append(key_path, kr_str_cstr(creation->settings.key_file.text)) != KR_OK)
+    return kr_fail_nomem(reterr);
+  return kr_home_settings_save(creation->home.text, &creation->settings, reterr);
 }
 
 kr_status kr_home_create(const kr_home_options *options, kr_text *ret_key_path, kr_error *reterr) {
   KR_CLEANUP(kr_creation_done) kr_creation creation = {0};
-  KR_TRY(kr_secure_new(KR_SECURE_POOL_BYTES / 4, &creation.pool, reterr));
-  KR_TRY(kr_creation_home(&creation, options->home, reterr));
-  KR_TRY(kr_creation_key(&creation, options, reterr));
-  KR_TRY(kr_creation_vault(&creation, reterr));
-  KR_TRY(kr_vault_open(creation.vault_store, creation.keyring, creation.pool, &creation.handle,
-                       reterr));
-  KR_TRY(kr_creation_events(&creation, reterr));
-  KR_TRY(kr_creation_default_org(&creation, options->actor, reterr));
-  KR_TRY(kr_home_settings_save(creation.home.text, &creation.settings, reterr));
+  KR_CLEANUP(kr_text_done) kr_text key_path = {0};
+  KR_TRY(kr_creation_run(&creation, options, &key_path, reterr));
   creation.is_whole = true;
   if (ret_key_path == NULL)
     return KR_OK;
-  return kr_text_append(ret_key_path, kr_str_cstr(creation.settings.key_file.text));
+  kr_text_done(ret_key_path);
+  *ret_key_path = key_path;
+  key_path = (kr_text){0};
+  return KR_OK;
 }

@@ -18,6 +18,7 @@
 
 #include <krosyn/krosyn.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 #ifdef KR_HAS_CONNECTOR
 #include "connector/http.h"
@@ -48,6 +49,7 @@ struct kr_engine {
   pthread_mutex_t mutex; /* guards sets and http */
   bool has_mutex;
   kr_engine_set sets[KR_ENGINE_SETS_MAX];
+  atomic_size_t n_runs; /* not freed yet; they hold values in pool */
 #ifdef KR_HAS_CONNECTOR
   kr_http *http;
 #endif

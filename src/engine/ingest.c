@@ -17,6 +17,8 @@ int64_t kr_run_elapsed_ms(const kr_run *run) {
   return (int64_t)((kr_clock_monotonic_us(kr_clock_system()) - run->started_us) / 1000);
 }
 
+#define KR_INGEST_SEQUENCE_BYTES 64u /* `{"sequence":` and 20 digits */
+
 static const char *kr_ingest_status(const kr_run *run) {
   switch (run->outcome) {
   case KR_OUTCOME_COMPLETED:
@@ -92,18 +94,8 @@ static const kr_ingest_fields kr_ingest_perform_fields = {
     "perform.response.reason", "perform.response.headers", "perform.response.body",
     "perform.response.error"};
 
-static void kr_ingest_request(kr_record *record, const kr_request *request,
-                              const kr_ingest_fields *fields, bool is_json) {
-  bool is_truncated = false;
-  char method[16];
-  (void)snprintf(method, sizeof method, "%.*s", KR_FMT(request->method));
-  kr_record_begin_object(record);
-  kr_record_key(record, "method");
-  kr_record_typed(record, method);
-  kr_record_key(record, "url");
-  kr_record_spans(record, fields->url, kr_buf_str(&request->url.buf), request->url.spans,
-                  request->url.n_spans);
-  kr_record_key(record, "headers");
+static void kr_ingest_request_headers(kr_record *record, const kr_request *request,
+                                      const kr_ingest_fields *fields) {
   kr_record_begin_array(record);
   for (size_t i = 0; i < request->n_headers; i++) {
     const kr_request_header *header = &request->headers[i];
@@ -114,9 +106,29 @@ static void kr_ingest_request(kr_record *record, const kr_request *request,
     kr_record_end_array(record);
   }
   kr_record_end_array(record);
+}
+
+static void kr_ingest_request(kr_record *record, const kr_request *request,
+                              const kr_ingest_fields *fields, bool is_json, bool is_lean) {
+  bool is_truncated = false;
+  char method[16];
+  (void)snprintf(method, sizeof method, "%.*s", KR_FMT(request->method));
+  kr_record_begin_object(record);
+  kr_record_key(record, "method");
+  kr_record_typed(record, method);
+  kr_record_key(record, "url");
+  kr_record_spans(record, fields->url, kr_buf_str(&request->url.buf), request->url.spans,
+                  request->url.n_spans);
+  kr_record_key(record, "headers");
+  if (is_lean)
+    kr_ingest_leave_out(record);
+  else
+    kr_ingest_request_headers(record, request, fields);
   kr_record_key(record, "body");
   if (!request->has_body)
     kr_record_null(record);
+  else if (is_lean)
+    kr_ingest_leave_out(record);
   else if (is_json)
     kr_record_json_spans(record, fields->request_body, kr_buf_str(&request->body.buf),
                          request->body.spans, request->body.n_spans, &is_truncated);
@@ -142,10 +154,10 @@ static kr_status kr_ingest_exchange(kr_record *record, const kr_run *run, const 
     kr_record_key(record, "duration_ms");
     kr_record_int(record, exchange->response == NULL ? 0 : exchange->response->duration_ms);
     kr_record_key(record, "request");
-    kr_ingest_request(record, exchange->request, fields, is_json);
+    kr_ingest_request(record, exchange->request, fields, is_json, run->is_lean);
     kr_record_key(record, "response");
     if (exchange->is_answered)
-      KR_TRY(kr_ingest_response(record, set, exchange->response, fields));
+      KR_TRY(kr_ingest_response(record, set, exchange->response, fields, run->is_lean));
     else
       kr_record_null(record);
     kr_record_key(record, "error");
@@ -193,6 +205,8 @@ static kr_status kr_ingest_fields_of(kr_record *record, const kr_run *run,
   kr_record_key(record, "payload");
   if (run->payload == NULL)
     kr_record_null(record);
+  else if (run->is_lean)
+    kr_ingest_leave_out(record);
   else
     kr_record_json(record, "payload", run->payload, &is_truncated);
   kr_record_key(record, "lookup");
@@ -202,6 +216,8 @@ static kr_status kr_ingest_fields_of(kr_record *record, const kr_run *run,
   if (run->processed.buf.len == 0) {
     kr_record_begin_object(record);
     kr_record_end_object(record);
+  } else if (run->is_lean) {
+    kr_ingest_leave_out(record);
   } else {
     kr_record_json_spans(record, "processed", kr_buf_str(&run->processed.buf), run->processed.spans,
                          run->processed.n_spans, &is_truncated);
@@ -244,7 +260,7 @@ static kr_status kr_ingest_newest(kr_run *run, kr_error *reterr) {
   if (run->set == NULL)
     all = KR_TAKE(newest);
   else
-    KR_TRY(kr_values_union(run->set, newest, &run->plan->names, &run->pinned, &all, reterr));
+    KR_TRY(kr_values_join(run->set, newest, &all, reterr));
   kr_redact_set_free(run->set);
   run->set = all;
   run->generation = generation;
@@ -285,9 +301,20 @@ static kr_status kr_ingest_text(kr_run *run, uint64_t sequence, kr_error *reterr
 static kr_status kr_ingest_store(kr_run *run, kr_error *reterr) {
   KR_CLEANUP(kr_redact_set_freep) kr_redact_set *set = NULL;
   KR_TRY(kr_ingest_set(run, &set, reterr));
-  KR_TRY(kr_ingest_record(run, set, reterr));
+  kr_status status = kr_ingest_record(run, set, reterr);
+  if (status == KR_LIMIT) {
+    /* Each field is within its limit but all of them are not: keep what happened, leave out data.
+     */
+    run->is_lean = true;
+    status = kr_ingest_record(run, set, reterr);
+  }
+  KR_TRY(status);
   if (run->is_dry)
     return kr_ingest_text(run, 0, reterr);
+  /* Room first: once it is stored nothing may fail that would tell it is not. */
+  status =
+      kr_buf_reserve(&run->event, kr_redacted_text(run->record).len + KR_INGEST_SEQUENCE_BYTES);
+  KR_TRY(kr_buf_explain(&run->event, status, "the event", reterr));
   kr_event_head head = {
       .org_id = run->org.id, .started_ms = run->started_ms, .status = kr_ingest_event_status(run)};
   memcpy(head.id, run->id, sizeof head.id);
@@ -307,8 +334,40 @@ void kr_ingest_run(kr_run *run) {
                 "mend the event log; the next start records this run as interrupted");
 }
 
+typedef struct kr_ingest_owner {
+  uint32_t org_id;
+  char name[KR_ORG_NAME_BYTES + 1]; /* "" when it is not there any more */
+} kr_ingest_owner;
+
+static kr_status kr_ingest_see_org(void *ctx, const kr_org *org) {
+  kr_ingest_owner *owner = ctx;
+  if (org->id == owner->org_id)
+    memcpy(owner->name, org->name, sizeof owner->name);
+  return KR_OK;
+}
+
+static kr_status kr_ingest_find_owner(kr_engine *engine, kr_ingest_owner *owner) {
+  KR_CLEANUP(kr_store_abortp) kr_store_txn *txn = NULL;
+  KR_TRY(kr_store_begin(engine->vault_store, KR_STORE_READ, &txn, NULL));
+  return kr_vault_org_each(engine->vault, txn, kr_ingest_see_org, owner, NULL);
+}
+
+static void kr_ingest_interruption(kr_record *record) {
+  kr_record_begin_object(record);
+  kr_record_key(record, "code");
+  kr_record_typed(record, "interrupted");
+  kr_record_key(record, "step");
+  kr_record_typed(record, "run");
+  kr_record_key(record, "field");
+  kr_record_null(record);
+  kr_record_key(record, "message");
+  kr_record_typed(record, "the process ended during the run; what was sent is not known");
+  kr_record_end_object(record);
+}
+
 kr_status kr_ingest_interrupted(void *ctx, const kr_intent *intent, kr_redacted **ret_record) {
-  (void)ctx;
+  kr_ingest_owner owner = {.org_id = intent->org_id};
+  KR_TRY(kr_ingest_find_owner(ctx, &owner));
   KR_CLEANUP(kr_redact_builder_freep) kr_redact_builder *builder = NULL;
   KR_CLEANUP(kr_redact_set_freep) kr_redact_set *set = NULL;
   KR_CLEANUP(kr_record_freep) kr_record *record = NULL;
@@ -321,6 +380,11 @@ kr_status kr_ingest_interrupted(void *ctx, const kr_intent *intent, kr_redacted 
   kr_record_begin_object(record);
   kr_record_key(record, "id");
   kr_record_typed(record, intent->id);
+  kr_record_key(record, "organization");
+  if (owner.name[0] == '\0')
+    kr_record_null(record);
+  else
+    kr_record_typed(record, owner.name);
   kr_record_key(record, "connector");
   kr_record_text(record, "connector", intent->connector, NULL);
   kr_record_key(record, "started");
@@ -328,10 +392,7 @@ kr_status kr_ingest_interrupted(void *ctx, const kr_intent *intent, kr_redacted 
   kr_record_key(record, "status");
   kr_record_typed(record, kr_event_status_name(KR_EVENT_INTERRUPTED));
   kr_record_key(record, "error");
-  const kr_error error = {.status = KR_INTERNAL,
-                          .message =
-                              "the process ended during the run; what was sent is not known"};
-  kr_ingest_error(record, &error, "run");
+  kr_ingest_interruption(record);
   kr_record_key(record, "receipt");
   kr_record_receipt(record, intent->redact_generation);
   kr_record_end_object(record);

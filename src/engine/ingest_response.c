@@ -16,6 +16,17 @@
 #define KR_INGEST_LONG_TAIL_BYTES (KR_INGEST_WIDEST_BYTE * KR_REDACT_MAX_VALUE_BYTES)
 #define KR_INGEST_JOINED_BYTES (2u * KR_HTTP_RESPONSE_HEADER_BYTES)
 
+void kr_ingest_withhold(kr_record *record, const char *why) {
+  kr_record_begin_object(record);
+  kr_record_key(record, "withheld");
+  kr_record_typed(record, why);
+  kr_record_end_object(record);
+}
+
+void kr_ingest_leave_out(kr_record *record) {
+  kr_ingest_withhold(record, "the event would be over its limit of 1 MiB");
+}
+
 static const kr_response_header *kr_ingest_find(const kr_response *response, size_t from,
                                                 kr_str name) {
   for (size_t i = from; i < response->n_headers; i++)
@@ -97,15 +108,15 @@ static kr_span kr_ingest_tail(const kr_redact_set *set, kr_str body) {
 }
 
 static void kr_ingest_response_body(kr_record *record, const kr_redact_set *set,
-                                    const kr_response *response, const kr_ingest_fields *fields) {
+                                    const kr_response *response, const kr_ingest_fields *fields,
+                                    bool is_lean) {
   bool is_truncated = response->is_truncated;
   const char *reason = kr_ingest_unsearchable(response);
   kr_record_key(record, "body");
-  if (reason != NULL) {
-    kr_record_begin_object(record);
-    kr_record_key(record, "withheld");
-    kr_record_typed(record, reason);
-    kr_record_end_object(record);
+  if (is_lean) {
+    kr_ingest_leave_out(record);
+  } else if (reason != NULL) {
+    kr_ingest_withhold(record, reason);
   } else if (response->is_truncated) {
     const kr_span tail = kr_ingest_tail(set, response->body);
     kr_record_spans(record, fields->response_body, response->body, &tail, 1);
@@ -171,20 +182,34 @@ static kr_status kr_ingest_response_header(kr_record *record, const kr_redact_se
   return KR_OK;
 }
 
-kr_status kr_ingest_response(kr_record *record, const kr_redact_set *set,
-                             const kr_response *response, const kr_ingest_fields *fields) {
-  kr_record_begin_object(record);
-  kr_record_key(record, "status");
-  kr_record_int(record, response->status);
-  kr_record_key(record, "reason");
-  kr_record_text(record, fields->reason, response->reason, NULL);
-  kr_record_key(record, "headers");
+static kr_status kr_ingest_response_headers(kr_record *record, const kr_redact_set *set,
+                                            const kr_response *response,
+                                            const kr_ingest_fields *fields) {
   kr_record_begin_array(record);
   for (size_t i = 0; i < response->n_headers; i++)
     if (!kr_ingest_is_telling(response->headers[i].name))
       KR_TRY(kr_ingest_response_header(record, set, &response->headers[i], fields));
   kr_record_end_array(record);
-  kr_ingest_response_body(record, set, response, fields);
+  return KR_OK;
+}
+
+kr_status kr_ingest_response(kr_record *record, const kr_redact_set *set,
+                             const kr_response *response, const kr_ingest_fields *fields,
+                             bool is_lean) {
+  kr_record_begin_object(record);
+  kr_record_key(record, "status");
+  kr_record_int(record, response->status);
+  kr_record_key(record, "reason");
+  if (is_lean)
+    kr_ingest_leave_out(record);
+  else
+    kr_record_text(record, fields->reason, response->reason, NULL);
+  kr_record_key(record, "headers");
+  if (is_lean)
+    kr_ingest_leave_out(record);
+  else
+    KR_TRY(kr_ingest_response_headers(record, set, response, fields));
+  kr_ingest_response_body(record, set, response, fields, is_lean);
   kr_record_end_object(record);
   return KR_OK;
 }

@@ -71,8 +71,9 @@ static kr_status kr_invoke_intent(kr_run *run, kr_error *reterr) {
                                     .version = run->pinned.versions[i]};
   KR_CLEANUP(kr_buf_done)
   kr_buf connector = KR_BUF_INIT(KR_CONNECTOR_NAME_BYTES * 16u, kr_sensitive_memory());
-  if (kr_redact_bytes(run->set, run->connector->name, NULL, &connector, NULL) != KR_OK)
-    return kr_fail(reterr, KR_INTERNAL, "the name of the connector cannot be redacted");
+  kr_status status = kr_redact_bytes(run->set, run->connector->name, NULL, &connector, NULL);
+  if (status != KR_OK)
+    return kr_buf_explain(&connector, status, "the redacted name of the connector", reterr);
   kr_intent intent = {.org_id = run->org.id,
                       .started_ms = run->started_ms,
                       .connector = kr_buf_str(&connector),
@@ -87,8 +88,8 @@ static kr_status kr_invoke_secrets(kr_run *run, kr_error *reterr) {
   if (run->is_dry)
     return KR_OK;
   const kr_secret_names *names = &run->plan->names;
-  KR_TRY(kr_values_set(run->engine, &run->org, &run->set, &run->generation, reterr));
-  KR_TRY(kr_values_pin(run->engine, &run->org, names, &run->pinned, reterr));
+  KR_TRY(kr_values_pin(run->engine, &run->org, names, &run->pinned, &run->set, &run->generation,
+                       reterr));
   for (uint32_t i = 0; i < run->pinned.count; i++)
     run->views[i] = run->pinned.values[i];
   run->secrets = (kr_secret_source){.values = run->views, .names = names};
@@ -132,11 +133,12 @@ static kr_status kr_invoke_send(kr_run *run, kr_run_exchange *exchange, kr_error
   kr_engine *engine = run->engine;
   (void)pthread_mutex_lock(&engine->mutex);
   kr_status status = engine->http == NULL ? kr_http_new(&engine->http, reterr) : KR_OK;
+  kr_http *http = engine->http;
   (void)pthread_mutex_unlock(&engine->mutex);
   KR_TRY(status);
   const kr_http_options options = {.allow_private = run->allow_private,
                                    .timeout_ms = run->connector->timeout_ms};
-  KR_TRY(kr_http_start(engine->http, exchange->request, &options, &exchange->exchange, reterr));
+  KR_TRY(kr_http_start(http, exchange->request, &options, &exchange->exchange, reterr));
   exchange->is_sent = true;
   run->is_waiting = true;
   return KR_OK;
@@ -199,43 +201,72 @@ static kr_status kr_invoke_lookup_answer(kr_run *run, kr_error *reterr) {
 
 /* ---- 7. process fields, in order: each is there for the next ---- */
 
-static kr_status kr_processed_append(kr_run *run, const kr_plan_item *item, size_t index,
+/* `"name":value` and the closing brace; the text is whole again, without it, on failure. */
+static kr_status kr_processed_text(kr_rendered *all, kr_str name, const kr_rendered *value) {
+  KR_CLEANUP(kr_buf_done) kr_buf key = KR_BUF_INIT(KR_CONNECTOR_MAX_BYTES, NULL);
+  KR_TRY(kr_json_escape(name, &key));
+  /* Room for all of it first: then nothing below can fail but the spans, which fail first. */
+  KR_TRY(kr_buf_reserve(&all->buf, key.len + value->buf.len + sizeof "{\"\":}"));
+  KR_TRY(kr_rendered_reserve_spans(all, value->n_spans));
+  bool is_first = all->buf.len == 0;
+  if (!is_first)
+    all->buf.len--; /* reopen the object */
+  KR_TRY(kr_buf_append(&all->buf, is_first ? KR_STR("{\"") : KR_STR(",\"")));
+  KR_TRY(kr_buf_append(&all->buf, kr_buf_str(&key)));
+  KR_TRY(kr_buf_append(&all->buf, KR_STR("\":")));
+  KR_TRY(kr_rendered_append(all, value));
+  return kr_buf_byte(&all->buf, '}');
+}
+
+/* One more member of $processed: in the text, whose spans the event needs, and in the tree. */
+static kr_status kr_processed_append(kr_run *run, const kr_plan_item *item,
                                      const kr_rendered *value, kr_error *reterr) {
   kr_rendered *all = &run->processed;
-  KR_CLEANUP(kr_buf_done) kr_buf key = KR_BUF_INIT(KR_CONNECTOR_MAX_BYTES, NULL);
-  kr_status status = kr_json_escape(item->name, &key);
-  /* Reopen the object: everything but its closing brace, then this member. */
-  if (status == KR_OK && all->buf.len > 0)
-    all->buf.len--;
-  if (status == KR_OK)
-    status = kr_buf_append(&all->buf, index == 0 ? KR_STR("{\"") : KR_STR(",\""));
-  if (status == KR_OK)
-    status = kr_buf_append(&all->buf, kr_buf_str(&key));
-  if (status == KR_OK)
-    status = kr_buf_append(&all->buf, KR_STR("\":"));
-  if (status == KR_OK)
-    status = kr_rendered_append(all, value);
-  if (status == KR_OK)
-    status = kr_buf_byte(&all->buf, '}');
-  return kr_buf_explain(&all->buf, status, "the processed fields", reterr);
+  kr_status status = kr_processed_text(all, item->name, value);
+  if (status == KR_LIMIT && value->n_spans > KR_LIMIT_SPANS - all->n_spans)
+    return kr_fail(reterr, status, "the processed fields have over %u stretches from secrets",
+                   KR_LIMIT_SPANS);
+  KR_TRY(kr_buf_explain(&all->buf, status, "all processed fields", reterr));
+  kr_str copy = {0};
+  status = kr_arena_copy(&run->arena, kr_buf_str(&value->buf), &copy);
+  if (status == KR_LIMIT)
+    return kr_fail(reterr, status, "the data of the run is over its limit of %u bytes",
+                   KR_RUN_ARENA_BYTES);
+  if (status != KR_OK)
+    return kr_fail_nomem(reterr);
+  const kr_json *json = NULL;
+  KR_TRY(kr_json_parse(copy, NULL, &run->arena, &json, reterr));
+  run->processed_members[run->processed_root.count++] =
+      (kr_json_member){.key = kr_json_string(item->name), .value = *json};
+  return KR_OK;
+}
+
+static kr_status kr_processed_begin(kr_run *run, kr_error *reterr) {
+  run->processed_members =
+      kr_arena_calloc(&run->arena, run->connector->n_fields + 1, sizeof *run->processed_members);
+  if (run->processed_members == NULL)
+    return kr_fail_nomem(reterr);
+  run->processed_root = (kr_json){.type = KR_JSON_OBJECT, .members = run->processed_members};
+  run->processed_tree = &run->processed_root;
+  return KR_OK;
 }
 
 static kr_status kr_invoke_fields(kr_run *run, kr_error *reterr) {
+  if (run->connector->n_fields == 0)
+    return KR_OK;
+  KR_TRY(kr_processed_begin(run, reterr));
   kr_rendered value;
   kr_rendered_init(&value);
   kr_status status = KR_OK;
   for (size_t i = 0; i < run->connector->n_fields && status == KR_OK; i++) {
+    const kr_plan_item *item = &run->plan->fields[i];
     const kr_render_input input = kr_run_input(run);
-    status = kr_vm_render(run->vm, run->plan->fields[i].program, &input, &value, reterr);
-    if (status == KR_OK)
-      status = kr_processed_append(run, &run->plan->fields[i], i, &value, reterr);
-    kr_str copy = {0};
-    if (status == KR_OK &&
-        kr_arena_copy(&run->arena, kr_buf_str(&run->processed.buf), &copy) != KR_OK)
-      status = kr_fail(reterr, KR_LIMIT, "the processed fields are over their limit of %u bytes",
-                       KR_RUN_ARENA_BYTES);
-    if (status == KR_OK)
-      status = kr_json_parse(copy, NULL, &run->arena, &run->processed_tree, reterr);
+    status = kr_vm_render(run->vm, item->program, &input, &value, reterr);
+    if (status != KR_OK)
+      break;
+    status = kr_processed_append(run, item, &value, reterr);
+    if (status != KR_OK)
+      kr_error_at(reterr, item->path, 0, 0);
   }
   kr_rendered_done(&value);
   return status;

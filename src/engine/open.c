@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* open.c - opening and closing a home; the order is the order of trust: settings, key, stores. */
+#include "base/assert.h"
 #include "engine/engine.h"
 #include "engine/home.h"
 #include "engine/ingest.h"
@@ -36,8 +37,10 @@ static kr_status kr_engine_open_key(kr_engine *engine, const kr_home_options *op
   kr_path path;
   kr_path home;
   KR_TRY(kr_engine_key_path(options, settings, &path, reterr));
-  KR_TRY(kr_path_absolute(&home, options->home, reterr));
-  if (kr_path_is_below(path.text, home.text))
+  KR_TRY(kr_path_canonical(&home, options->home, reterr));
+  kr_path real;
+  KR_TRY(kr_path_canonical(&real, path.text, reterr));
+  if (kr_path_is_below(real.text, home.text))
     return kr_fail_hint(reterr, KR_UNTRUSTED, "the key file lies inside the home",
                         "move it elsewhere and name it with --key FILE");
   return kr_keyring_load(kr_str_cstr(path.text), engine->pool, &engine->keyring, reterr);
@@ -72,11 +75,21 @@ static kr_status kr_engine_open_stores(kr_engine *engine, const char *home,
                         &engine->events, reterr);
 }
 
+/*
+ * A disk that takes no more must not keep a home shut: what is there can still
+ * be read, and the intents wait for the next start.
+ */
 static kr_status kr_engine_reconcile(kr_engine *engine, kr_error *reterr) {
   size_t n_settled = 0;
-  return kr_events_reconcile(engine->events, kr_clock_wall_ms(engine->clock),
-                             KR_ENGINE_RECONCILE_AGE_MS, kr_ingest_interrupted, engine, &n_settled,
-                             reterr);
+  kr_error error = {0};
+  kr_status status = kr_events_reconcile(engine->events, kr_clock_wall_ms(engine->clock),
+                                         KR_ENGINE_RECONCILE_AGE_MS, kr_ingest_interrupted, engine,
+                                         &n_settled, &error);
+  if (status == KR_OK || status == KR_IO)
+    return KR_OK;
+  if (reterr != NULL)
+    *reterr = error;
+  return status;
 }
 
 kr_status kr_engine_open(const kr_home_options *options, kr_engine **ret_engine, kr_error *reterr) {
@@ -104,6 +117,7 @@ kr_status kr_engine_open(const kr_home_options *options, kr_engine **ret_engine,
 void kr_engine_close(kr_engine *engine) {
   if (engine == NULL)
     return;
+  KR_ASSERT(atomic_load(&engine->n_runs) == 0 && "every run is freed before its engine is closed");
 #ifdef KR_HAS_CONNECTOR
   kr_http_free(engine->http);
 #endif
@@ -114,6 +128,8 @@ void kr_engine_close(kr_engine *engine) {
   kr_store_closep(&engine->events_store);
   kr_store_closep(&engine->vault_store);
   kr_keyring_free(engine->keyring);
+  KR_ASSERT((engine->pool == NULL || kr_secure_used(engine->pool) == 0) &&
+            "every kr_secret is freed before its engine is closed");
   kr_secure_free(engine->pool);
   if (engine->has_mutex)
     (void)pthread_mutex_destroy(&engine->mutex);

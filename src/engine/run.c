@@ -9,6 +9,12 @@ KR_DEFINE_FREEP(kr_run_freep, kr_run, kr_run_free)
 static kr_status kr_run_parse(kr_run *run, const char *what, kr_str text, const kr_json **ret_json,
                               kr_error *reterr) {
   kr_str copy = {0};
+  if (text.len > KR_JSON_MAX_BYTES) {
+    (void)kr_fail(reterr, KR_LIMIT, "the %s is over its limit of %u bytes", what,
+                  KR_JSON_MAX_BYTES);
+    kr_error_at(reterr, what, 0, 0);
+    return KR_LIMIT;
+  }
   if (kr_arena_copy(&run->arena, text, &copy) != KR_OK)
     return kr_fail_nomem(reterr);
   kr_error cause = {0};
@@ -81,6 +87,9 @@ kr_status kr_run_new(kr_engine *engine, const kr_run_options *options, kr_run **
   KR_TRY(kr_vm_new(&run->vm, reterr));
   KR_TRY(kr_run_identify(run, reterr));
   KR_TRY(kr_run_prepare(run, options, reterr));
+  if (engine != NULL)
+    (void)atomic_fetch_add(&engine->n_runs, 1);
+  run->is_counted = engine != NULL;
   *ret_run = KR_TAKE(run);
   return KR_OK;
 }
@@ -107,6 +116,8 @@ void kr_run_free(kr_run *run) {
   kr_vm_free(run->vm);
   kr_plan_free(run->plan);
   kr_arena_done(&run->arena);
+  if (run->is_counted)
+    (void)atomic_fetch_sub(&run->engine->n_runs, 1);
   kr_sensitive_memory()->release(run, sizeof *run);
 }
 
@@ -174,7 +185,10 @@ kr_status kr_run_findings(const kr_run *run, kr_finding_visit visit, void *ctx) 
 }
 
 kr_status kr_http_drive(kr_engine *engine, uint32_t timeout_ms, kr_error *reterr) {
-  if (engine == NULL || engine->http == NULL)
+  if (engine == NULL)
     return KR_OK;
-  return kr_http_step(engine->http, timeout_ms, reterr);
+  (void)pthread_mutex_lock(&engine->mutex);
+  kr_http *http = engine->http;
+  (void)pthread_mutex_unlock(&engine->mutex);
+  return http == NULL ? KR_OK : kr_http_step(http, timeout_ms, reterr);
 }

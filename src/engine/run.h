@@ -69,8 +69,10 @@ struct kr_run {
   /* Data as it comes into being. */
   bool has_lookup_answer;
   const kr_json *lookup;
-  kr_rendered processed; /* one JSON object with the spans of all fields */
-  const kr_json *processed_tree;
+  kr_rendered processed;             /* one JSON object with the spans of all fields */
+  kr_json_member *processed_members; /* room for every field */
+  kr_json processed_root;            /* its count grows field by field */
+  const kr_json *processed_tree;     /* NULL, or the root */
   kr_run_exchange lookup_exchange;
   kr_run_exchange perform_exchange;
 
@@ -78,6 +80,8 @@ struct kr_run {
   unsigned next_step;
   bool is_waiting; /* for the network */
   bool is_done;
+  bool is_lean;    /* the event leaves out data: with it, it would be over its limit */
+  bool is_counted; /* in engine->n_runs */
   bool trigger_result;
   kr_run_outcome outcome;
   kr_error error;         /* of a failed run: what the event says */

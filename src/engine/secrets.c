@@ -26,15 +26,36 @@ static kr_status kr_engine_audit(kr_engine *engine, kr_store_txn *txn, uint32_t 
   return kr_registry_audit_append(&engine->registry, txn, &entry, reterr);
 }
 
-kr_status kr_engine_org_create(kr_engine *engine, kr_str name, kr_error *reterr) {
-  KR_TRY(kr_engine_need_key(engine, reterr));
-  int64_t now_ms = kr_clock_wall_ms(engine->clock);
-  KR_CLEANUP(kr_store_abortp) kr_store_txn *txn = NULL;
-  KR_TRY(kr_store_begin(engine->vault_store, KR_STORE_WRITE, &txn, reterr));
+/* One change of an organization or a secret, for kr_store_write: it may run more than once. */
+typedef struct kr_engine_change {
+  kr_engine *engine;
+  kr_str org_name;
+  kr_str name; /* of the secret */
+  int64_t now_ms;
+  const kr_secret *value;
+  kr_str description;
+  kr_secret_meta saved;
+  bool is_new;
+} kr_engine_change;
+
+static kr_status kr_engine_write(kr_engine_change *change, kr_store_change run, kr_error *reterr) {
+  KR_TRY(kr_engine_need_key(change->engine, reterr));
+  change->now_ms = kr_clock_wall_ms(change->engine->clock);
+  return kr_store_write(change->engine->vault_store, run, change, reterr);
+}
+
+static kr_status kr_org_create_change(kr_store_txn *txn, void *ctx, kr_error *reterr) {
+  const kr_engine_change *change = ctx;
   kr_org org = {0};
-  KR_TRY(kr_vault_org_create(engine->vault, txn, name, now_ms, &org, reterr));
-  KR_TRY(kr_engine_audit(engine, txn, org.id, now_ms, "org.create", name, NULL, 0, reterr));
-  return kr_store_commit(KR_TAKE(txn), reterr);
+  KR_TRY(kr_vault_org_create(change->engine->vault, txn, change->org_name, change->now_ms, &org,
+                             reterr));
+  return kr_engine_audit(change->engine, txn, org.id, change->now_ms, "org.create",
+                         change->org_name, NULL, 0, reterr);
+}
+
+kr_status kr_engine_org_create(kr_engine *engine, kr_str name, kr_error *reterr) {
+  kr_engine_change change = {.engine = engine, .org_name = name};
+  return kr_engine_write(&change, kr_org_create_change, reterr);
 }
 
 typedef struct kr_org_walk {
@@ -205,32 +226,39 @@ static bool kr_secret_has_blank_edges(kr_str value) {
   return value.len > 0 && kr_str_trim(value).len != value.len;
 }
 
+static kr_status kr_secret_set_change(kr_store_txn *txn, void *ctx, kr_error *reterr) {
+  kr_engine_change *change = ctx;
+  kr_engine *engine = change->engine;
+  kr_org org = {0};
+  KR_TRY(kr_vault_org_find(engine->vault, txn, change->org_name, &org, reterr));
+  kr_secret_meta old = {0};
+  kr_status found = kr_vault_secret_meta(engine->vault, txn, &org, change->name, &old, reterr);
+  if (found != KR_OK && found != KR_NOT_FOUND)
+    return found;
+  change->is_new = found == KR_NOT_FOUND;
+  KR_TRY(kr_vault_secret_set(engine->vault, txn, &org, change->name, change->value,
+                             change->description, change->now_ms, &change->saved, reterr));
+  return kr_engine_secret_audit(engine, txn, &org, change->is_new ? NULL : &old, &change->saved,
+                                change->now_ms, reterr);
+}
+
 kr_status kr_engine_secret_set(kr_engine *engine, kr_str org_name, kr_str name,
                                const kr_secret *value, kr_str description,
                                kr_secret_set_result *ret_result, kr_error *reterr) {
-  KR_TRY(kr_engine_need_key(engine, reterr));
+  kr_engine_change change = {.engine = engine,
+                             .org_name = org_name,
+                             .name = name,
+                             .value = value,
+                             .description = description};
   KR_TRY(kr_vault_name_check(name, reterr));
+  KR_TRY(kr_engine_need_key(engine, reterr));
   KR_TRY(kr_secret_check_description(engine, org_name, name, value, description, reterr));
-  int64_t now_ms = kr_clock_wall_ms(engine->clock);
-  KR_CLEANUP(kr_store_abortp) kr_store_txn *txn = NULL;
-  KR_TRY(kr_store_begin(engine->vault_store, KR_STORE_WRITE, &txn, reterr));
-  kr_org org = {0};
-  KR_TRY(kr_vault_org_find(engine->vault, txn, org_name, &org, reterr));
-  kr_secret_meta old = {0};
-  kr_status found = kr_vault_secret_meta(engine->vault, txn, &org, name, &old, reterr);
-  if (found != KR_OK && found != KR_NOT_FOUND)
-    return found;
-  kr_secret_meta saved = {0};
-  KR_TRY(kr_vault_secret_set(engine->vault, txn, &org, name, value, description, now_ms, &saved,
-                             reterr));
-  KR_TRY(kr_engine_secret_audit(engine, txn, &org, found == KR_OK ? &old : NULL, &saved, now_ms,
-                                reterr));
-  KR_TRY(kr_store_commit(KR_TAKE(txn), reterr));
+  KR_TRY(kr_engine_write(&change, kr_secret_set_change, reterr));
   if (ret_result == NULL)
     return KR_OK;
   kr_str bytes = kr_secret_reveal(value);
-  *ret_result = (kr_secret_set_result){.version = saved.version,
-                                       .is_new = found == KR_NOT_FOUND,
+  *ret_result = (kr_secret_set_result){.version = change.saved.version,
+                                       .is_new = change.is_new,
                                        .is_short = bytes.len < KR_REDACT_MIN_SEARCH_BYTES,
                                        .has_blank_edges = kr_secret_has_blank_edges(bytes)};
   return KR_OK;
@@ -274,16 +302,19 @@ kr_status kr_engine_secret_each(kr_engine *engine, kr_str org_name, kr_secret_in
   return kr_vault_secret_each(engine->vault, txn, &org, kr_secret_give, &walk, reterr);
 }
 
+static kr_status kr_secret_delete_change(kr_store_txn *txn, void *ctx, kr_error *reterr) {
+  const kr_engine_change *change = ctx;
+  kr_engine *engine = change->engine;
+  kr_org org = {0};
+  KR_TRY(kr_vault_org_find(engine->vault, txn, change->org_name, &org, reterr));
+  KR_TRY(kr_vault_secret_delete(engine->vault, txn, &org, change->name, reterr));
+  return kr_engine_audit(engine, txn, org.id, change->now_ms, "secret.delete", change->name, NULL,
+                         0, reterr);
+}
+
 kr_status kr_engine_secret_delete(kr_engine *engine, kr_str org_name, kr_str name,
                                   kr_error *reterr) {
-  KR_TRY(kr_engine_need_key(engine, reterr));
+  kr_engine_change change = {.engine = engine, .org_name = org_name, .name = name};
   KR_TRY(kr_vault_name_check(name, reterr));
-  int64_t now_ms = kr_clock_wall_ms(engine->clock);
-  KR_CLEANUP(kr_store_abortp) kr_store_txn *txn = NULL;
-  KR_TRY(kr_store_begin(engine->vault_store, KR_STORE_WRITE, &txn, reterr));
-  kr_org org = {0};
-  KR_TRY(kr_vault_org_find(engine->vault, txn, org_name, &org, reterr));
-  KR_TRY(kr_vault_secret_delete(engine->vault, txn, &org, name, reterr));
-  KR_TRY(kr_engine_audit(engine, txn, org.id, now_ms, "secret.delete", name, NULL, 0, reterr));
-  return kr_store_commit(KR_TAKE(txn), reterr);
+  return kr_engine_write(&change, kr_secret_delete_change, reterr);
 }

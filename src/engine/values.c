@@ -76,11 +76,10 @@ static void kr_values_keep(kr_engine *engine, uint32_t org_id, uint64_t generati
                             .set = kr_redact_set_ref(set)};
 }
 
-kr_status kr_values_set(kr_engine *engine, const kr_org *org, kr_redact_set **ret_set,
-                        uint64_t *ret_generation, kr_error *reterr) {
-  KR_TRY(kr_engine_need_key(engine, reterr));
-  KR_CLEANUP(kr_store_abortp) kr_store_txn *txn = NULL;
-  KR_TRY(kr_store_begin(engine->vault_store, KR_STORE_READ, &txn, reterr));
+/* The set as of a transaction: kept from before, or built. */
+static kr_status kr_values_set_at(kr_engine *engine, kr_store_txn *txn, const kr_org *org,
+                                  kr_redact_set **ret_set, uint64_t *ret_generation,
+                                  kr_error *reterr) {
   uint64_t generation = 0;
   KR_TRY(kr_vault_generation(engine->vault, txn, org, &generation, reterr));
   (void)pthread_mutex_lock(&engine->mutex);
@@ -95,6 +94,28 @@ kr_status kr_values_set(kr_engine *engine, const kr_org *org, kr_redact_set **re
   *ret_set = set;
   *ret_generation = generation;
   return KR_OK;
+}
+
+kr_status kr_values_set(kr_engine *engine, const kr_org *org, kr_redact_set **ret_set,
+                        uint64_t *ret_generation, kr_error *reterr) {
+  KR_TRY(kr_engine_need_key(engine, reterr));
+  KR_CLEANUP(kr_store_abortp) kr_store_txn *txn = NULL;
+  KR_TRY(kr_store_begin(engine->vault_store, KR_STORE_READ, &txn, reterr));
+  return kr_values_set_at(engine, txn, org, ret_set, ret_generation, reterr);
+}
+
+kr_status kr_values_join(kr_redact_set *older, kr_redact_set *newer, kr_redact_set **ret_set,
+                         kr_error *reterr) {
+  KR_CLEANUP(kr_redact_builder_freep) kr_redact_builder *builder = NULL;
+  KR_TRY(kr_redact_builder_new(&builder, reterr));
+  kr_status status = kr_redact_builder_add_set(builder, older);
+  if (status == KR_OK)
+    status = kr_redact_builder_add_set(builder, newer);
+  if (status == KR_NOMEM)
+    return kr_fail_nomem(reterr);
+  if (status != KR_OK)
+    return kr_fail(reterr, status, "the secrets of an organization changed too much during a run");
+  return kr_redact_builder_build(builder, ret_set, reterr);
 }
 
 static kr_status kr_values_missing(const kr_org *org, kr_str name, const kr_error *cause,
@@ -125,11 +146,9 @@ kr_status kr_values_check(kr_engine *engine, const kr_org *org, const kr_secret_
   return KR_OK;
 }
 
-static kr_status kr_values_pin_all(kr_engine *engine, const kr_org *org,
+static kr_status kr_values_pin_all(kr_engine *engine, kr_store_txn *txn, const kr_org *org,
                                    const kr_secret_names *names, kr_pinned *pinned,
                                    kr_error *reterr) {
-  KR_CLEANUP(kr_store_abortp) kr_store_txn *txn = NULL;
-  KR_TRY(kr_store_begin(engine->vault_store, KR_STORE_READ, &txn, reterr));
   for (uint32_t i = 0; i < names->count; i++) {
     kr_error cause = {0};
     kr_str name = kr_secret_name(names, i);
@@ -146,9 +165,15 @@ static kr_status kr_values_pin_all(kr_engine *engine, const kr_org *org,
 }
 
 kr_status kr_values_pin(kr_engine *engine, const kr_org *org, const kr_secret_names *names,
-                        kr_pinned *pinned, kr_error *reterr) {
+                        kr_pinned *pinned, kr_redact_set **ret_set, uint64_t *ret_generation,
+                        kr_error *reterr) {
   *pinned = (kr_pinned){0};
-  kr_status status = kr_values_pin_all(engine, org, names, pinned, reterr);
+  KR_CLEANUP(kr_store_abortp) kr_store_txn *txn = NULL;
+  KR_TRY(kr_engine_need_key(engine, reterr));
+  KR_TRY(kr_store_begin(engine->vault_store, KR_STORE_READ, &txn, reterr));
+  kr_status status = kr_values_pin_all(engine, txn, org, names, pinned, reterr);
+  if (status == KR_OK)
+    status = kr_values_set_at(engine, txn, org, ret_set, ret_generation, reterr);
   if (status != KR_OK)
     kr_pinned_done(pinned);
   return status;
@@ -158,19 +183,6 @@ void kr_pinned_done(kr_pinned *pinned) {
   for (uint32_t i = 0; i < KR_SECRETS_MAX; i++)
     kr_secret_free(pinned->values[i]);
   *pinned = (kr_pinned){0};
-}
-
-kr_status kr_values_union(kr_redact_set *a, kr_redact_set *b, const kr_secret_names *names,
-                          const kr_pinned *pinned, kr_redact_set **ret_set, kr_error *reterr) {
-  KR_CLEANUP(kr_redact_builder_freep) kr_redact_builder *builder = NULL;
-  KR_TRY(kr_redact_builder_new(&builder, reterr));
-  if (kr_redact_builder_add_set(builder, a) != KR_OK ||
-      kr_redact_builder_add_set(builder, b) != KR_OK)
-    return kr_fail(reterr, KR_LIMIT, "the values of the organization are too many to redact with");
-  for (uint32_t i = 0; i < pinned->count; i++)
-    KR_TRY(kr_redact_builder_add(builder, kr_secret_name(names, i), pinned->versions[i],
-                                 kr_secret_reveal(pinned->values[i]), reterr));
-  return kr_redact_builder_build(builder, ret_set, reterr);
 }
 
 kr_status kr_derived_values_add(void *ctx, kr_secret_set secrets, uint8_t function, kr_str bytes) {

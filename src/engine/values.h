@@ -17,6 +17,10 @@
 kr_status kr_values_set(kr_engine *engine, const kr_org *org, kr_redact_set **ret_set,
                         uint64_t *ret_generation, kr_error *reterr) KR_MUST_USE;
 
+/** A set of the values of both: what a run began with, and what was saved while it went on. */
+kr_status kr_values_join(kr_redact_set *older, kr_redact_set *newer, kr_redact_set **ret_set,
+                         kr_error *reterr) KR_MUST_USE;
+
 /** The secrets of one run, pinned: the same version from the first byte to the last. */
 typedef struct kr_pinned {
   kr_secret *values[KR_SECRETS_MAX];
@@ -31,15 +35,15 @@ typedef struct kr_pinned {
 kr_status kr_values_check(kr_engine *engine, const kr_org *org, const kr_secret_names *names,
                           kr_error *reterr) KR_MUST_USE;
 
-/** Open the newest version of each name. On failure nothing stays open. */
+/**
+ * Open the newest version of each name, and the set as of the same moment: so
+ * every pinned value is in it, whatever another process saves meanwhile. On
+ * failure nothing stays open.
+ */
 kr_status kr_values_pin(kr_engine *engine, const kr_org *org, const kr_secret_names *names,
-                        kr_pinned *pinned, kr_error *reterr) KR_MUST_USE;
+                        kr_pinned *pinned, kr_redact_set **ret_set, uint64_t *ret_generation,
+                        kr_error *reterr) KR_MUST_USE;
 void kr_pinned_done(kr_pinned *pinned);
-
-/** Both sets and what is pinned under names, as one set. */
-kr_status kr_values_union(kr_redact_set *a, kr_redact_set *b, const kr_secret_names *names,
-                          const kr_pinned *pinned, kr_redact_set **ret_set,
-                          kr_error *reterr) KR_MUST_USE;
 
 /** Collects what a run derives from secrets; feeds kr_derived_sink. */
 typedef struct kr_derived_values {

@@ -90,32 +90,34 @@ static kr_status kr_event_head_check(const kr_event_head *head, kr_error *reterr
   return KR_OK;
 }
 
-static kr_status kr_event_try_append(kr_events *events, kr_event_head *event, kr_str json,
-                                     kr_error *reterr) {
-  KR_CLEANUP(kr_store_abortp) kr_store_txn *txn = NULL;
+typedef struct kr_event_appending {
+  kr_events *events;
+  kr_event_head head;
+  kr_str json;
+} kr_event_appending;
+
+static kr_status kr_event_append_change(kr_store_txn *txn, void *ctx, kr_error *reterr) {
+  kr_event_appending *appending = ctx;
+  kr_events *events = appending->events;
+  kr_event_head *event = &appending->head;
   kr_events_head log;
-  KR_TRY(kr_store_begin(events->store, KR_STORE_WRITE, &txn, reterr));
   KR_TRY(kr_events_head_read(events, txn, &log, reterr));
   event->sequence = log.n_events + 1;
   KR_TRY(kr_event_index(events, txn, event, reterr));
   KR_TRY(kr_event_settle(events, txn, &log, event, reterr));
-  KR_TRY(kr_event_put(events, txn, &log, event, json, reterr));
-  KR_TRY(kr_events_head_write(events, txn, &log, reterr));
-  return kr_store_commit(KR_TAKE(txn), reterr);
+  KR_TRY(kr_event_put(events, txn, &log, event, appending->json, reterr));
+  return kr_events_head_write(events, txn, &log, reterr);
 }
 
 kr_status kr_events_append(kr_events *events, kr_event_head *head, const kr_redacted *record,
                            kr_error *reterr) {
-  kr_event_head stored = *head;
   KR_TRY(kr_events_need_key(events, reterr));
   KR_TRY(kr_event_head_check(head, reterr));
   kr_str json = kr_redacted_text(record);
   if (json.len > KR_RECORD_MAX_BYTES)
     return kr_fail(reterr, KR_LIMIT, "an event is at most %u bytes", KR_RECORD_MAX_BYTES);
-  kr_status status = KR_LIMIT;
-  for (unsigned n = 0; status == KR_LIMIT && n < KR_EVENTS_ATTEMPTS; n++)
-    status = kr_event_try_append(events, &stored, json, reterr);
-  KR_TRY(status);
-  head->sequence = stored.sequence;
+  kr_event_appending appending = {.events = events, .head = *head, .json = json};
+  KR_TRY(kr_store_write(events->store, kr_event_append_change, &appending, reterr));
+  head->sequence = appending.head.sequence;
   return KR_OK;
 }

@@ -68,11 +68,17 @@ static kr_status kr_intent_put(kr_events *events, kr_store_txn *txn, const kr_in
   return status;
 }
 
-static kr_status kr_intent_try(kr_events *events, const kr_intent *intent, kr_error *reterr) {
-  KR_CLEANUP(kr_store_abortp) kr_store_txn *txn = NULL;
+typedef struct kr_intent_adding {
+  kr_events *events;
+  const kr_intent *intent;
+} kr_intent_adding;
+
+static kr_status kr_intent_change(kr_store_txn *txn, void *ctx, kr_error *reterr) {
+  const kr_intent_adding *adding = ctx;
+  kr_events *events = adding->events;
+  const kr_intent *intent = adding->intent;
   kr_events_head log;
   uint64_t sequence = 0;
-  KR_TRY(kr_store_begin(events->store, KR_STORE_WRITE, &txn, reterr));
   KR_TRY(kr_events_head_read(events, txn, &log, reterr));
   kr_status status =
       kr_event_by_id(events, txn, intent->org_id, kr_str_cstr(intent->id), &sequence, reterr);
@@ -83,17 +89,14 @@ static kr_status kr_intent_try(kr_events *events, const kr_intent *intent, kr_er
   KR_TRY(kr_intent_put(events, txn, intent, reterr));
   log.n_intents++;
   log.n_pending++;
-  KR_TRY(kr_events_head_write(events, txn, &log, reterr));
-  return kr_store_commit(KR_TAKE(txn), reterr);
+  return kr_events_head_write(events, txn, &log, reterr);
 }
 
 kr_status kr_events_intent(kr_events *events, const kr_intent *intent, kr_error *reterr) {
   KR_TRY(kr_events_need_key(events, reterr));
   KR_TRY(kr_intent_check(intent, reterr));
-  kr_status status = KR_LIMIT;
-  for (unsigned n = 0; status == KR_LIMIT && n < KR_EVENTS_ATTEMPTS; n++)
-    status = kr_intent_try(events, intent, reterr);
-  return status;
+  kr_intent_adding adding = {.events = events, .intent = intent};
+  return kr_store_write(events->store, kr_intent_change, &adding, reterr);
 }
 
 static void kr_intent_read(kr_wire_reader *reader, kr_intent_record *record) {

@@ -17,7 +17,6 @@
 #define KR_EVENT_ID_BYTES (KR_UUID_TEXT_BYTES - 1)
 #define KR_EVENT_RECORD_BYTES (KR_RECORD_MAX_BYTES + 1024u)
 #define KR_INTENT_RECORD_BYTES (32u * 1024u)
-#define KR_EVENTS_ATTEMPTS 4u  /* a full store grows and asks for the transaction again */
 #define KR_EVENT_PREFIX_MIN 8u /* shortest prefix of an id to search by */
 
 #define KR_DOMAIN_EVENT_HEAD KR_STR("krosyn/v0/event-head")

@@ -40,6 +40,21 @@ void kr_store_abort(kr_store_txn *txn) {
   txn->store->engine->abort(txn);
 }
 
+static kr_status kr_store_write_once(kr_store *store, kr_store_change change, void *ctx,
+                                     kr_error *reterr) {
+  KR_CLEANUP(kr_store_abortp) kr_store_txn *txn = NULL;
+  KR_TRY(kr_store_begin(store, KR_STORE_WRITE, &txn, reterr));
+  KR_TRY(change(txn, ctx, reterr));
+  return kr_store_commit(KR_TAKE(txn), reterr);
+}
+
+kr_status kr_store_write(kr_store *store, kr_store_change change, void *ctx, kr_error *reterr) {
+  kr_status status = KR_LIMIT;
+  for (unsigned i = 0; status == KR_LIMIT && i < KR_STORE_ATTEMPTS; i++)
+    status = kr_store_write_once(store, change, ctx, reterr);
+  return status;
+}
+
 static kr_status kr_store_check_key(kr_str key, kr_error *reterr) {
   if (key.len == 0)
     return kr_fail(reterr, KR_LIMIT, "a key of the store has at least 1 byte");

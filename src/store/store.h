@@ -75,6 +75,18 @@ kr_status kr_store_begin(kr_store *store, kr_store_mode mode, kr_store_txn **ret
  */
 kr_status kr_store_commit(kr_store_txn *txn, kr_error *reterr) KR_MUST_USE;
 void kr_store_abort(kr_store_txn *txn);
+
+#define KR_STORE_ATTEMPTS 4u /* of one change, while the store grows */
+
+/**
+ * Begin, change, commit; all of it again while the store answers KR_LIMIT
+ * because it was full and grows. change must begin anew each time: what it
+ * wrote into ctx before counts for nothing. A KR_LIMIT of change's own is
+ * returned in the end, too.
+ */
+typedef kr_status (*kr_store_change)(kr_store_txn *txn, void *ctx, kr_error *reterr);
+kr_status kr_store_write(kr_store *store, kr_store_change change, void *ctx,
+                         kr_error *reterr) KR_MUST_USE;
 KR_DEFINE_FREEP(kr_store_abortp, kr_store_txn, kr_store_abort)
 
 /**
