@@ -104,7 +104,10 @@ static kr_status kr_cli_redact_file(kr_cli_redact *redact, const char *path, kr_
   return status;
 }
 
-/** The files are one stream. What was read before an error is still finished and written. */
+/*
+ * The files are one stream. After an error it is not finished: what is held back
+ * may be the beginning of a value whose rest was not read.
+ */
 static kr_status kr_cli_redact_all(kr_cli_redact *redact, kr_error *error) {
   const kr_cli *cli = redact->cli;
   kr_status status = KR_OK;
@@ -112,14 +115,7 @@ static kr_status kr_cli_redact_all(kr_cli_redact *redact, kr_error *error) {
     status = kr_cli_redact_file(redact, cli->arguments[i], error);
   if (cli->n_arguments == 0)
     status = kr_cli_redact_file(redact, "-", error);
-  if (redact->write_errno != 0)
-    return status;
-  kr_error finish_error = {0};
-  kr_status finish_status = kr_filter_finish(redact->filter, &finish_error);
-  if (status != KR_OK || finish_status == KR_OK)
-    return status;
-  *error = finish_error;
-  return finish_status;
+  return status == KR_OK ? kr_filter_finish(redact->filter, error) : status;
 }
 
 typedef struct kr_cli_hits {

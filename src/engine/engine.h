@@ -26,7 +26,8 @@
 
 #define KR_ENGINE_ACTOR_BYTES 128u
 #define KR_ENGINE_PATH_BYTES 4096u
-#define KR_ENGINE_SETS_MAX 8u /* organizations whose redaction set is kept */
+#define KR_ENGINE_SET_IDLE_US UINT64_C(60000000) /* a set unused for so long is dropped */
+#define KR_ENGINE_SETS_MAX 8u                    /* organizations whose redaction set is kept */
 
 /** A redaction set of one organization at one generation. */
 typedef struct kr_engine_set {

@@ -251,6 +251,7 @@ kr_status kr_engine_secret_set(kr_engine *engine, kr_str org_name, kr_str name,
                              .value = value,
                              .description = description};
   KR_TRY(kr_vault_name_check(name, reterr));
+  KR_TRY(kr_vault_description_check(description, reterr));
   KR_TRY(kr_engine_need_key(engine, reterr));
   KR_TRY(kr_secret_check_description(engine, org_name, name, value, description, reterr));
   KR_TRY(kr_engine_write(&change, kr_secret_set_change, reterr));

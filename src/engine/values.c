@@ -44,6 +44,18 @@ static kr_status kr_values_build(kr_engine *engine, kr_store_txn *txn, const kr_
   return kr_redact_builder_build(builder, ret_set, reterr);
 }
 
+/* With the mutex held: sets nobody used for a while are freed, and with their last user wiped. */
+static void kr_values_drop_idle(kr_engine *engine) {
+  uint64_t now_us = kr_clock_monotonic_us(engine->clock);
+  for (size_t i = 0; i < KR_ENGINE_SETS_MAX; i++) {
+    kr_engine_set *entry = &engine->sets[i];
+    if (entry->set == NULL || now_us - entry->last_used_us < KR_ENGINE_SET_IDLE_US)
+      continue;
+    kr_redact_set_free(entry->set);
+    *entry = (kr_engine_set){0};
+  }
+}
+
 /* With the engine's mutex held: the cached set of this generation, or NULL. */
 static kr_redact_set *kr_values_cached(kr_engine *engine, uint32_t org_id, uint64_t generation) {
   for (size_t i = 0; i < KR_ENGINE_SETS_MAX; i++) {
@@ -76,32 +88,73 @@ static void kr_values_keep(kr_engine *engine, uint32_t org_id, uint64_t generati
                             .set = kr_redact_set_ref(set)};
 }
 
-/* The set as of a transaction: kept from before, or built. */
+/* The set as of a transaction: kept from before, or built (and then not yet kept). */
 static kr_status kr_values_set_at(kr_engine *engine, kr_store_txn *txn, const kr_org *org,
                                   kr_redact_set **ret_set, uint64_t *ret_generation,
-                                  kr_error *reterr) {
-  uint64_t generation = 0;
-  KR_TRY(kr_vault_generation(engine->vault, txn, org, &generation, reterr));
+                                  bool *ret_is_built, kr_error *reterr) {
+  KR_TRY(kr_vault_generation(engine->vault, txn, org, ret_generation, reterr));
   (void)pthread_mutex_lock(&engine->mutex);
-  kr_redact_set *set = kr_values_cached(engine, org->id, generation);
+  kr_values_drop_idle(engine);
+  kr_redact_set *set = kr_values_cached(engine, org->id, *ret_generation);
   (void)pthread_mutex_unlock(&engine->mutex);
-  if (set == NULL) {
+  *ret_is_built = set == NULL;
+  if (set == NULL)
     KR_TRY(kr_values_build(engine, txn, org, &set, reterr));
-    (void)pthread_mutex_lock(&engine->mutex);
-    kr_values_keep(engine, org->id, generation, set);
-    (void)pthread_mutex_unlock(&engine->mutex);
-  }
   *ret_set = set;
-  *ret_generation = generation;
   return KR_OK;
+}
+
+static void kr_values_keep_locked(kr_engine *engine, const kr_org *org, uint64_t generation,
+                                  kr_redact_set *set) {
+  (void)pthread_mutex_lock(&engine->mutex);
+  kr_values_keep(engine, org->id, generation, set);
+  (void)pthread_mutex_unlock(&engine->mutex);
+}
+
+/* For kr_store_write: who opened all values of an organization, and as of when. */
+typedef struct kr_values_opening {
+  kr_engine *engine;
+  const kr_org *org;
+  uint64_t generation;
+} kr_values_opening;
+
+static kr_status kr_values_audit(kr_store_txn *txn, void *ctx, kr_error *reterr) {
+  const kr_values_opening *opening = ctx;
+  char generation[24];
+  (void)snprintf(generation, sizeof generation, "%llu", (unsigned long long)opening->generation);
+  const kr_audit_change change = {.field = KR_STR("generation"),
+                                  .new_value = kr_str_cstr(generation)};
+  const kr_audit_entry entry = {.time_ms = kr_clock_wall_ms(opening->engine->clock),
+                                .org_id = opening->org->id,
+                                .actor = kr_str_cstr(opening->engine->actor),
+                                .action = KR_STR("secrets.open"),
+                                .subject = KR_STR("redaction set"),
+                                .changes = &change,
+                                .n_changes = 1};
+  return kr_registry_audit_append(&opening->engine->registry, txn, &entry, reterr);
+}
+
+static kr_status kr_values_set_now(kr_engine *engine, const kr_org *org, kr_redact_set **ret_set,
+                                   uint64_t *ret_generation, bool *ret_is_built, kr_error *reterr) {
+  KR_CLEANUP(kr_store_abortp) kr_store_txn *txn = NULL;
+  KR_TRY(kr_store_begin(engine->vault_store, KR_STORE_READ, &txn, reterr));
+  return kr_values_set_at(engine, txn, org, ret_set, ret_generation, ret_is_built, reterr);
 }
 
 kr_status kr_values_set(kr_engine *engine, const kr_org *org, kr_redact_set **ret_set,
                         uint64_t *ret_generation, kr_error *reterr) {
   KR_TRY(kr_engine_need_key(engine, reterr));
-  KR_CLEANUP(kr_store_abortp) kr_store_txn *txn = NULL;
-  KR_TRY(kr_store_begin(engine->vault_store, KR_STORE_READ, &txn, reterr));
-  return kr_values_set_at(engine, txn, org, ret_set, ret_generation, reterr);
+  KR_CLEANUP(kr_redact_set_freep) kr_redact_set *set = NULL;
+  bool is_built = false;
+  KR_TRY(kr_values_set_now(engine, org, &set, ret_generation, &is_built, reterr));
+  if (is_built) {
+    /* Not kept before its opening is on record: nobody uses a set that is not. */
+    kr_values_opening opening = {.engine = engine, .org = org, .generation = *ret_generation};
+    KR_TRY(kr_store_write(engine->vault_store, kr_values_audit, &opening, reterr));
+    kr_values_keep_locked(engine, org, *ret_generation, set);
+  }
+  *ret_set = KR_TAKE(set);
+  return KR_OK;
 }
 
 kr_status kr_values_join(kr_redact_set *older, kr_redact_set *newer, kr_redact_set **ret_set,
@@ -171,11 +224,14 @@ kr_status kr_values_pin(kr_engine *engine, const kr_org *org, const kr_secret_na
   KR_CLEANUP(kr_store_abortp) kr_store_txn *txn = NULL;
   KR_TRY(kr_engine_need_key(engine, reterr));
   KR_TRY(kr_store_begin(engine->vault_store, KR_STORE_READ, &txn, reterr));
+  bool is_built = false;
   kr_status status = kr_values_pin_all(engine, txn, org, names, pinned, reterr);
   if (status == KR_OK)
-    status = kr_values_set_at(engine, txn, org, ret_set, ret_generation, reterr);
+    status = kr_values_set_at(engine, txn, org, ret_set, ret_generation, &is_built, reterr);
   if (status != KR_OK)
     kr_pinned_done(pinned);
+  else if (is_built)
+    kr_values_keep_locked(engine, org, *ret_generation, *ret_set);
   return status;
 }
 

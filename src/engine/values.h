@@ -13,7 +13,10 @@
 #include "lang/compile.h"
 #include "vm/render.h"
 
-/** The set of an organization as of now; the caller drops its reference. */
+/**
+ * The set of an organization as of now; the caller drops its reference. When it
+ * has to be built, that all values were opened is one audit record.
+ */
 kr_status kr_values_set(kr_engine *engine, const kr_org *org, kr_redact_set **ret_set,
                         uint64_t *ret_generation, kr_error *reterr) KR_MUST_USE;
 
@@ -38,7 +41,7 @@ kr_status kr_values_check(kr_engine *engine, const kr_org *org, const kr_secret_
 /**
  * Open the newest version of each name, and the set as of the same moment: so
  * every pinned value is in it, whatever another process saves meanwhile. On
- * failure nothing stays open.
+ * failure nothing stays open. The run's intent is the audit of what is opened here.
  */
 kr_status kr_values_pin(kr_engine *engine, const kr_org *org, const kr_secret_names *names,
                         kr_pinned *pinned, kr_redact_set **ret_set, uint64_t *ret_generation,

@@ -210,7 +210,6 @@ kr_status kr_meta_parse(const kr_vault *vault, uint32_t org_id, kr_str place, kr
 /* ---- names.c ---- */
 
 kr_status kr_org_name_check(kr_str name, kr_error *reterr) KR_MUST_USE;
-kr_status kr_description_check(kr_str description, kr_error *reterr) KR_MUST_USE;
 kr_status kr_value_check(kr_str value, kr_error *reterr) KR_MUST_USE;
 
 /** Keeps the nearest of the names it is shown. */

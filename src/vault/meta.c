@@ -46,7 +46,7 @@ kr_status kr_meta_parse(const kr_vault *vault, uint32_t org_id, kr_str place, kr
   record.meta.updated_ms = (int64_t)kr_wire_get_u64(&reader);
   kr_str description = kr_wire_get_str(&reader);
   kr_meta_read_versions(&reader, &record);
-  if (!kr_wire_is_end(&reader) || kr_description_check(description, NULL) != KR_OK)
+  if (!kr_wire_is_end(&reader) || kr_vault_description_check(description, NULL) != KR_OK)
     return kr_meta_damaged(name, reterr);
   memcpy(record.meta.name, name.ptr, name.len);
   if (description.len > 0)

@@ -73,7 +73,7 @@ kr_status kr_org_name_check(kr_str name, kr_error *reterr) {
                  KR_ORG_NAME_BYTES);
 }
 
-kr_status kr_description_check(kr_str description, kr_error *reterr) {
+kr_status kr_vault_description_check(kr_str description, kr_error *reterr) {
   if (description.len > KR_VAULT_DESCRIPTION_BYTES)
     return kr_fail(reterr, KR_LIMIT, "a description is at most %u bytes",
                    KR_VAULT_DESCRIPTION_BYTES);

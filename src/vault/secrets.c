@@ -90,7 +90,7 @@ kr_status kr_vault_secret_set(kr_vault *vault, kr_store_txn *txn, const kr_org *
   kr_meta_record record;
   KR_TRY(kr_vault_name_check(name, reterr));
   KR_TRY(kr_value_check(kr_secret_reveal(value), reterr));
-  KR_TRY(kr_description_check(description, reterr));
+  KR_TRY(kr_vault_description_check(description, reterr));
   KR_TRY(kr_change_begin(&change, vault, txn, org, reterr));
   kr_status status = kr_meta_get(vault, txn, org->id, name, &record, reterr);
   if (status == KR_NOT_FOUND)

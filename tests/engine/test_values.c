@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_values.c - the redaction sets an engine keeps: built once for each
+ * generation, every building in the audit, dropped when idle. Looks inside the
+ * engine, since none of this is to be seen from outside.
+ */
+#define _GNU_SOURCE
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+/* cmocka wants the four above first. */
+#include "engine/engine.h"
+#include "engine/fixture.h"
+#include "engine/values.h"
+
+#include <cmocka.h>
+
+static uint64_t now_us;
+
+static int64_t test_wall_ms(void *ctx) {
+  (void)ctx;
+  return 1700000000000;
+}
+
+static uint64_t test_monotonic_us(void *ctx) {
+  (void)ctx;
+  return now_us;
+}
+
+static const kr_clock test_clock = {
+    .wall_ms = test_wall_ms, .monotonic_us = test_monotonic_us, .ctx = NULL};
+
+static kr_status count_openings(void *ctx, const kr_audit_entry *entry) {
+  *(size_t *)ctx += kr_str_equal(entry->action, KR_STR("secrets.open"));
+  return KR_OK;
+}
+
+static size_t openings(fixture *self) {
+  size_t n = 0;
+  kr_error error = {0};
+  kr_store_txn *txn = NULL;
+  assert_int_equal(kr_store_begin(self->engine->vault_store, KR_STORE_READ, &txn, &error), KR_OK);
+  assert_int_equal(
+      kr_registry_audit_each(&self->engine->registry, txn, 1, count_openings, &n, &error), KR_OK);
+  kr_store_abort(txn);
+  return n;
+}
+
+static kr_redact_set *take_set(fixture *self) {
+  kr_org org = {0};
+  kr_redact_set *set = NULL;
+  uint64_t generation = 0;
+  kr_error error = {0};
+  assert_int_equal(kr_engine_org(self->engine, text("default"), &org, &error), KR_OK);
+  assert_int_equal(kr_values_set(self->engine, &org, &set, &generation, &error), KR_OK);
+  return set;
+}
+
+static void test_each_building_is_audited(void **state) {
+  fixture *self = *state;
+  fixture_secret(self, "default", "KEY", "a-value-of-some-length");
+  size_t before = openings(self);
+  kr_redact_set *first = take_set(self);
+  kr_redact_set *second = take_set(self);
+  assert_ptr_equal(first, second);
+  assert_int_equal(openings(self), before + 1);
+  fixture_secret(self, "default", "KEY", "another-value-of-some-length");
+  size_t changed = openings(self);
+  kr_redact_set *third = take_set(self);
+  assert_ptr_not_equal(first, third);
+  assert_int_equal(kr_redact_set_n_values(third), 2);
+  assert_int_equal(openings(self), changed + 1);
+  kr_redact_set_free(first);
+  kr_redact_set_free(second);
+  kr_redact_set_free(third);
+}
+
+static void test_idle_sets_are_dropped(void **state) {
+  fixture *self = *state;
+  self->engine->clock = &test_clock;
+  now_us = 1000000;
+  kr_redact_set_free(take_set(self));
+  size_t once = openings(self);
+  now_us += KR_ENGINE_SET_IDLE_US - 1;
+  kr_redact_set_free(take_set(self)); /* used again: the minute begins anew */
+  assert_int_equal(openings(self), once);
+  now_us += KR_ENGINE_SET_IDLE_US - 1;
+  kr_redact_set_free(take_set(self));
+  assert_int_equal(openings(self), once);
+  now_us += KR_ENGINE_SET_IDLE_US;
+  kr_redact_set_free(take_set(self));
+  assert_int_equal(openings(self), once + 1);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {TEST(test_each_building_is_audited),
+                                     TEST(test_idle_sets_are_dropped)};
+  return cmocka_run_group_tests_name("values", tests, NULL, NULL);
+}
