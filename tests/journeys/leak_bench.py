@@ -42,6 +42,7 @@ def answer(body=b"{}", headers=((b"Content-Type", b"application/json"),), status
     lines = [b"HTTP/1.1 " + status]
     lines += [name + b": " + value for name, value in headers]
     lines.append(b"Content-Length: %d" % (len(body) if length is None else length))
+    lines.append(b"Connection: close")
     return b"\r\n".join(lines) + b"\r\n\r\n" + body
 
 
