@@ -70,7 +70,7 @@ kr_status kr_http_start(kr_http *http, const kr_request *request, const kr_http_
  */
 kr_status kr_http_step(kr_http *http, uint32_t timeout_ms, kr_error *reterr) KR_MUST_USE;
 
-bool kr_exchange_is_done(const kr_exchange *exchange);
+bool kr_exchange_is_done(kr_exchange *exchange);
 
 /** Once done; borrowed until the exchange is freed. Sensitive memory. */
 const kr_response *kr_exchange_response(const kr_exchange *exchange);

@@ -35,7 +35,8 @@ struct kr_exchange {
   kr_http *http;
   kr_exchange *next; /* in http->exchanges, when is_listed */
   bool is_listed;
-  CURL *easy; /* NULL once done */
+  bool is_seen; /* its thread knows that it is done */
+  CURL *easy;   /* NULL once done */
   struct curl_slist *headers;
   const kr_request *request;
   bool allow_private;
@@ -73,7 +74,8 @@ struct kr_http {
   pthread_mutex_t mutex;  /* guards what follows */
   pthread_cond_t changed; /* is_used became false; on the monotonic clock */
   bool is_used;
-  size_t n_guests; /* threads that wait to use it shortly */
+  size_t n_guests;        /* threads that wait to use it shortly */
+  atomic_size_t n_unseen; /* exchanges that are done and whose thread has not seen it */
 };
 
 /* transport_turns.c: who may use the multi handle. */
@@ -83,8 +85,11 @@ void kr_http_turns_done(kr_http *http);
 /** Wait until the handle is free, waking who waits in it; kr_http_leave gives it back. */
 void kr_http_enter(kr_http *http);
 
-/** The same for a driver. False when another one drives: then it waited for that one's turn. */
-bool kr_http_enter_driver(kr_http *http, uint32_t timeout_ms);
+/**
+ * The same for a driver. False when another one drives: then it waited for that
+ * one's turn. True: it may wait for the network for *ret_wait_ms.
+ */
+bool kr_http_enter_driver(kr_http *http, uint32_t timeout_ms, uint32_t *ret_wait_ms);
 void kr_http_leave(kr_http *http);
 
 /** Build the easy handle of an exchange; on failure the exchange is still to be freed. */

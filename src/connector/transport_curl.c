@@ -134,6 +134,7 @@ static size_t kr_http_collect(kr_http *http) {
     kr_exchange *exchange = (kr_exchange *)(void *)private;
     uint64_t now_us = kr_clock_monotonic_us(kr_clock_system());
     exchange->response.duration_ms = (uint32_t)((now_us - exchange->started_us) / 1000);
+    (void)atomic_fetch_add(&http->n_unseen, 1);
     kr_exchange_finish(exchange, message->data.result);
     n_done++;
   }
@@ -159,14 +160,22 @@ static kr_status kr_http_turn(kr_http *http, uint32_t timeout_ms, kr_error *rete
 }
 
 kr_status kr_http_step(kr_http *http, uint32_t timeout_ms, kr_error *reterr) {
-  if (!kr_http_enter_driver(http, timeout_ms))
+  uint32_t wait_ms = 0;
+  if (!kr_http_enter_driver(http, timeout_ms, &wait_ms))
     return KR_OK;
-  kr_status status = kr_http_turn(http, timeout_ms, reterr);
+  kr_status status = kr_http_turn(http, wait_ms, reterr);
   kr_http_leave(http);
   return status;
 }
 
-bool kr_exchange_is_done(const kr_exchange *exchange) { return atomic_load(&exchange->is_done); }
+bool kr_exchange_is_done(kr_exchange *exchange) {
+  bool is_done = atomic_load(&exchange->is_done);
+  if (is_done && !exchange->is_seen) {
+    exchange->is_seen = true;
+    (void)atomic_fetch_sub(&exchange->http->n_unseen, 1);
+  }
+  return is_done;
+}
 
 const kr_response *kr_exchange_response(const kr_exchange *exchange) {
   KR_ASSERT(atomic_load(&exchange->is_done));
@@ -187,6 +196,7 @@ void kr_exchange_free(kr_exchange *exchange) {
       (void)curl_multi_remove_handle(exchange->http->multi, exchange->easy);
     kr_http_leave(exchange->http);
   }
+  (void)kr_exchange_is_done(exchange);
   if (exchange->easy != NULL)
     curl_easy_cleanup(exchange->easy);
   curl_slist_free_all(exchange->headers);

@@ -5,8 +5,9 @@
  * (start, free) counts itself, wakes the thread that waits in curl, and takes
  * the next turn; a driver waits while there are guests. Of several drivers one
  * waits for the network, the others for the end of its turn: their exchanges
- * may be what it moved. They wait in short slices: a turn that ended between a
- * thread's look at its exchange and its call here is not told to it any more.
+ * may be what it moved. What ended between a thread's look at its exchange and
+ * its call here is not told to it any more: while there is such an exchange,
+ * done but not yet looked at, nobody waits for longer than a short slice.
  *
  * curl_multi_wakeup is the one call curl allows from another thread; it is not
  * lost when it comes before the wait (libcurl's manual, curl_multi_wakeup(3)).
@@ -16,7 +17,7 @@
 
 #include <time.h>
 
-#define KR_HTTP_SLICE_MS 20u /* a driver that waits for another one looks again after this */
+#define KR_HTTP_SLICE_MS 20u /* the longest wait while something done was not looked at */
 
 kr_status kr_http_turns_init(kr_http *http, kr_error *reterr) {
   pthread_condattr_t attributes;
@@ -63,17 +64,17 @@ static struct timespec kr_http_deadline(uint32_t timeout_ms) {
   return at;
 }
 
-bool kr_http_enter_driver(kr_http *http, uint32_t timeout_ms) {
-  const struct timespec deadline =
-      kr_http_deadline(timeout_ms < KR_HTTP_SLICE_MS ? timeout_ms : KR_HTTP_SLICE_MS);
+bool kr_http_enter_driver(kr_http *http, uint32_t timeout_ms, uint32_t *ret_wait_ms) {
   (void)pthread_mutex_lock(&http->mutex);
-  int code = 0;
-  /* Guests are few and quick; who drives moves something sooner or later. */
-  if (http->is_used || http->n_guests > 0)
-    code = pthread_cond_timedwait(&http->changed, &http->mutex, &deadline);
-  bool is_mine = code == 0 && !http->is_used && http->n_guests == 0;
+  bool is_news = atomic_load(&http->n_unseen) > 0;
+  *ret_wait_ms = is_news && timeout_ms > KR_HTTP_SLICE_MS ? KR_HTTP_SLICE_MS : timeout_ms;
+  const struct timespec deadline = kr_http_deadline(*ret_wait_ms);
+  /* After another one's turn the caller looks at its exchanges first. */
+  bool is_mine = !http->is_used && http->n_guests == 0;
   if (is_mine)
     http->is_used = true;
+  else
+    (void)pthread_cond_timedwait(&http->changed, &http->mutex, &deadline);
   (void)pthread_mutex_unlock(&http->mutex);
   return is_mine;
 }
