@@ -63,6 +63,43 @@ KR_API kr_status kr_preview(const kr_preview_options *options, kr_text *ret_text
                             kr_finding_visit findings, kr_landing_visit landings, void *ctx,
                             kr_error *reterr) KR_MUST_USE;
 
+/** One function of the template language. Borrowed for the visit. */
+typedef struct kr_function_entry {
+  const char *name;
+  const char *group;            /* "string", "logic", "compare", ... as docs/language.md has them */
+  const char *signature;        /* "substring(value, start, length?)" */
+  const char *phrase;           /* what it does, without a full stop */
+  const char *secret_arguments; /* "key, value": those that may be a secret; "" none */
+  const char *example;          /* "substring('krosyn', -3, 2)"; "" when it depends on its place */
+  const char *result;           /* the example's, as JSON: "\"sy\"" */
+} kr_function_entry;
+typedef kr_status (*kr_function_visit)(void *ctx, const kr_function_entry *entry);
+
+/** Every function, in the order of the reference. Returns what visit returned, or KR_NOMEM. */
+KR_API kr_status kr_function_each(kr_function_visit visit, void *ctx) KR_MUST_USE;
+
+typedef enum kr_dump_stage {
+  KR_DUMP_TOKENS, /* "offset  kind  text", one per line */
+  KR_DUMP_AST,    /* one node per line, two blanks per level, contexts in < > */
+  KR_DUMP_CODE    /* one instruction per line */
+} kr_dump_stage;
+
+/** What the compiler makes of a template. Needs no engine; raw() is allowed. */
+typedef struct kr_dump_options {
+  kr_dump_stage stage;
+  const char *sink; /* "text" when NULL */
+  kr_str text;      /* the template */
+} kr_dump_options;
+
+/**
+ * @ret_text    Lines for people: names of secrets, never values. The format may change.
+ * @findings    Optional; called for every diagnostic, also on success (warnings).
+ *
+ * Errors: KR_SYNTAX, KR_LIMIT (see findings), KR_INVALID (no such sink), KR_NOMEM.
+ */
+KR_API kr_status kr_dump(const kr_dump_options *options, kr_text *ret_text,
+                         kr_finding_visit findings, void *ctx, kr_error *reterr) KR_MUST_USE;
+
 /** What a connector needs and does, beside its findings. Borrowed for the visit. */
 typedef struct kr_check_fact {
   const char *kind;   /* "secret", "missing-secret", "reference", "host" */

@@ -42,6 +42,9 @@ typedef enum kr_cli_option {
   KR_CLI_MARKER_NAMES,
   KR_CLI_STATS,
   KR_CLI_FAIL_ON_MATCH,
+  KR_CLI_TOKENS,
+  KR_CLI_AST,
+  KR_CLI_CODE,
   KR_CLI_N_OPTIONS
 } kr_cli_option;
 
@@ -99,6 +102,10 @@ bool kr_cli_is_group(const char *word);
 const char *kr_cli_nearest_command(const char *group, const char *word);
 const char *kr_cli_nearest_option(const char *name, size_t name_len);
 
+/** Edit distance without regard to case; KR_CLI_MAX_EDITS + 1 when above it or too long. */
+#define KR_CLI_MAX_EDITS 2
+size_t kr_cli_distance(const char *a, size_t a_len, const char *b, size_t b_len);
+
 /* help.c */
 void kr_cli_help_all(FILE *out);
 void kr_cli_help_group(FILE *out, const char *group);
@@ -135,6 +142,9 @@ kr_status kr_cli_read_file(const char *path, const char *what, kr_cli_bytes *ret
                            kr_error *error);
 void kr_cli_bytes_done(kr_cli_bytes *bytes);
 kr_str kr_cli_bytes_str(const kr_cli_bytes *bytes);
+
+/** Editors end files with a newline that nobody means to send. */
+kr_str kr_cli_without_final_newline(kr_str text);
 
 /* prompt.c: a value typed twice, unseen */
 kr_status kr_cli_prompt_secret(kr_engine *engine, const char *name, kr_secret **ret_value,
@@ -233,6 +243,10 @@ kr_status kr_cli_take_finding(void *ctx, const kr_finding *finding);
 const char *kr_cli_secret_name_problem(const char *name);
 const char *kr_cli_org_name_problem(const char *name);
 
+/** Whether --sink may have this word, and the hint when it may not. */
+#define KR_CLI_SINKS_HINT "one of url, query, header, json, form, xml, text, condition, value"
+bool kr_cli_is_sink(const char *name);
+
 /* json_view.c: looking into a document that krosyn made; every value is its own piece of text */
 kr_str kr_cli_json_member(kr_str object, const char *name); /* empty: none, or not an object */
 bool kr_cli_json_each(kr_str array, size_t *offset, kr_str *ret_item); /* offset starts at 0 */
@@ -254,6 +268,8 @@ int kr_cli_run_secret_delete(kr_cli *cli);
 int kr_cli_run_check(kr_cli *cli);
 int kr_cli_run_render(kr_cli *cli);
 int kr_cli_run_run(kr_cli *cli);
+int kr_cli_run_functions(kr_cli *cli);
+int kr_cli_run_dump(kr_cli *cli);
 int kr_cli_run_events_list(kr_cli *cli);
 int kr_cli_run_events_show(kr_cli *cli);
 int kr_cli_run_redact(kr_cli *cli);

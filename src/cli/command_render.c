@@ -43,15 +43,6 @@ static void kr_cli_render_done(kr_cli_render *render) {
   free(render->landings_text);
 }
 
-/** Editors end files with a newline that nobody means to send. */
-static kr_str kr_cli_without_final_newline(kr_str text) {
-  if (text.len > 0 && text.ptr[text.len - 1] == '\n')
-    text.len--;
-  if (text.len > 0 && text.ptr[text.len - 1] == '\r')
-    text.len--;
-  return text;
-}
-
 static kr_status kr_cli_read_data(const kr_cli *cli, kr_cli_option option, const char *what,
                                   kr_cli_bytes *bytes, kr_error *error) {
   const char *path = cli->values[option];
@@ -158,22 +149,12 @@ static kr_status kr_cli_render_show(const kr_cli *cli, kr_cli_render *render, kr
   return KR_OK;
 }
 
-static bool kr_cli_is_sink(const char *name) {
-  static const char *const sinks[] = {"url", "query", "header",    "json", "form",
-                                      "xml", "text",  "condition", "value"};
-  for (size_t i = 0; i < sizeof sinks / sizeof sinks[0]; i++)
-    if (strcmp(sinks[i], name) == 0)
-      return true;
-  return false;
-}
-
 int kr_cli_run_render(kr_cli *cli) {
   kr_error error = {0};
   KR_CLI_CLEANUP(kr_cli_render_done) kr_cli_render render = {0};
   const char *sink = cli->values[KR_CLI_SINK];
   if (sink != NULL && !kr_cli_is_sink(sink))
-    return kr_cli_usage(cli, "there is no such sink",
-                        "one of url, query, header, json, form, xml, text, condition, value");
+    return kr_cli_usage(cli, "there is no such sink", KR_CLI_SINKS_HINT);
   bool has_file = cli->values[KR_CLI_TEMPLATE] != NULL;
   if (has_file == (cli->n_arguments == 1))
     return kr_cli_usage(cli, has_file ? "a template is given twice" : "there is no template",

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #define KR_CLI_ANY_NUMBER ((size_t)-1)
-#define KR_CLI_MAX_EDITS 2
 #define KR_CLI_MAX_WORD 32
 
 const kr_cli_command kr_cli_commands[] = {
@@ -53,6 +52,15 @@ const kr_cli_command kr_cli_commands[] = {
      KR_CLI_BIT(KR_CLI_SINK) | KR_CLI_BIT(KR_CLI_TEMPLATE) | KR_CLI_BIT(KR_CLI_PAYLOAD) |
          KR_CLI_BIT(KR_CLI_LOOKUP) | KR_CLI_BIT(KR_CLI_PROCESSED),
      0, 1, kr_cli_run_render},
+    {"functions", "[NAME]", "list the functions of templates, with an example each", "", 0, 0, 1,
+     kr_cli_run_functions},
+    {"dump", "-- TEMPLATE", "show what the compiler makes of a template",
+     "Names of secrets, never values; needs no home.\n"
+     "\n"
+     "  krosyn dump --code --sink header -- 'Bearer $secret.CRM_API_KEY'\n",
+     KR_CLI_BIT(KR_CLI_TOKENS) | KR_CLI_BIT(KR_CLI_AST) | KR_CLI_BIT(KR_CLI_CODE) |
+         KR_CLI_BIT(KR_CLI_SINK) | KR_CLI_BIT(KR_CLI_TEMPLATE),
+     0, 1, kr_cli_run_dump},
     {"run", "CONNECTOR", "run a connector and print the event that was stored",
      "The connector is a file: its name holds a '/' or ends in .json. Without --payload its\n"
      "example_payload is used. Exits with 0 for completed and skipped, 1 for failed.\n"
@@ -112,8 +120,7 @@ bool kr_cli_is_group(const char *word) {
   return false;
 }
 
-/** Edit distance without regard to case; KR_CLI_MAX_EDITS + 1 when above it or too long. */
-static size_t kr_cli_distance(const char *a, size_t a_len, const char *b, size_t b_len) {
+size_t kr_cli_distance(const char *a, size_t a_len, const char *b, size_t b_len) {
   size_t row[KR_CLI_MAX_WORD + 1];
   if (a_len > KR_CLI_MAX_WORD || b_len > KR_CLI_MAX_WORD)
     return KR_CLI_MAX_EDITS + 1;

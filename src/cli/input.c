@@ -80,3 +80,11 @@ kr_status kr_cli_read_file(const char *path, const char *what, kr_cli_bytes *ret
   *ret_bytes = bytes;
   return KR_OK;
 }
+
+kr_str kr_cli_without_final_newline(kr_str text) {
+  if (text.len > 0 && text.ptr[text.len - 1] == '\n')
+    text.len--;
+  if (text.len > 0 && text.ptr[text.len - 1] == '\r')
+    text.len--;
+  return text;
+}

@@ -34,3 +34,12 @@ const char *kr_cli_org_name_problem(const char *name) {
     return "the name of an organization has only a-z, 0-9 and -";
   return NULL;
 }
+
+bool kr_cli_is_sink(const char *name) {
+  static const char *const sinks[] = {"url", "query", "header",    "json", "form",
+                                      "xml", "text",  "condition", "value"};
+  for (size_t i = 0; i < sizeof sinks / sizeof sinks[0]; i++)
+    if (strcmp(sinks[i], name) == 0)
+      return true;
+  return false;
+}

@@ -85,27 +85,32 @@ static void kr_compile_condition(kr_compiler *compiler, const kr_node *node) {
   kr_report_hint(compiler, "who sees the decision could read the value bit by bit");
 }
 
-/* One template into the program being built. */
-static void kr_compile_field(kr_compiler *compiler, kr_str text) {
-  kr_field field = {0};
+/* Parse, check and place one template; false when it cannot be emitted. */
+static bool kr_compile_prepare(kr_compiler *compiler, kr_str text, kr_field *field) {
   size_t n_errors = compiler->diagnostics->n_errors;
   compiler->text = text;
-  bool is_parsed = kr_parse_field(compiler, &field);
-  if (!is_parsed && field.expression == NULL && field.parts == NULL)
-    return;
+  bool is_parsed = kr_parse_field(compiler, field);
+  if (!is_parsed && field->expression == NULL && field->parts == NULL)
+    return false;
   if (compiler->status != KR_OK)
-    return;
-  if (field.expression != NULL) {
-    kr_check_node(compiler, field.expression);
+    return false;
+  if (field->expression != NULL) {
+    kr_check_node(compiler, field->expression);
     if (compiler->sink == KR_SINK_CONDITION)
-      kr_compile_condition(compiler, field.expression);
+      kr_compile_condition(compiler, field->expression);
   }
-  for (kr_node *node = field.parts; node != NULL; node = node->next)
+  for (kr_node *node = field->parts; node != NULL; node = node->next)
     if (node->type != KR_NODE_CHUNK)
       kr_check_node(compiler, node);
   if (compiler->status == KR_OK && is_parsed)
-    kr_place_field(compiler, &field);
-  if (compiler->status == KR_OK && compiler->diagnostics->n_errors == n_errors)
+    kr_place_field(compiler, field);
+  return compiler->status == KR_OK && compiler->diagnostics->n_errors == n_errors;
+}
+
+/* One template into the program being built. */
+static void kr_compile_field(kr_compiler *compiler, kr_str text) {
+  kr_field field = {0};
+  if (kr_compile_prepare(compiler, text, &field))
     kr_emit_field(compiler, &field);
 }
 
@@ -182,6 +187,23 @@ kr_status kr_compile(kr_str text, const kr_compile_options *options, kr_program 
     kr_compile_field(&compiler, text);
   kr_compile_sort(diagnostics, 0);
   return kr_compile_finish(&compiler, ret_program);
+}
+
+kr_status kr_compile_show(kr_str text, const kr_compile_options *options, kr_compile_stage stage,
+                          kr_diagnostics *diagnostics, kr_buf *out) {
+  KR_CLEANUP(kr_compiler_done) kr_compiler compiler;
+  KR_TRY(kr_compiler_init(&compiler, options, diagnostics));
+  kr_field field = {0};
+  compiler.text = text;
+  bool is_good = stage == KR_STAGE_TOKENS ? kr_parse_field(&compiler, &field)
+                                          : kr_compile_prepare(&compiler, text, &field);
+  kr_compile_sort(diagnostics, 0);
+  if (compiler.status != KR_OK)
+    return compiler.status;
+  if (!is_good)
+    return compiler.is_limit ? KR_LIMIT : KR_SYNTAX;
+  return stage == KR_STAGE_TOKENS ? kr_dump_tokens(&compiler, &field, out)
+                                  : kr_dump_tree(&field, out);
 }
 
 static void kr_compile_tree(kr_compiler *compiler, const kr_json *json, kr_buf *path);

@@ -138,6 +138,13 @@ bool kr_program_secret_site(const kr_program *program, size_t index, unsigned *r
 const char *kr_context_name(uint8_t context);
 const char *kr_function_name(uint8_t function);
 
+/** What a stage before the program made: shown, then forgotten. */
+typedef enum kr_compile_stage { KR_STAGE_TOKENS, KR_STAGE_TREE } kr_compile_stage;
+
+/** Compile up to a stage and append what it made to out. Errors as kr_compile(). */
+kr_status kr_compile_show(kr_str text, const kr_compile_options *options, kr_compile_stage stage,
+                          kr_diagnostics *diagnostics, kr_buf *out) KR_MUST_USE;
+
 /** Disassembly, one instruction per line; names, never values. */
 kr_status kr_program_dump(const kr_program *program, kr_buf *out) KR_MUST_USE;
 

@@ -147,6 +147,10 @@ static inline bool kr_node_calls(const kr_node *node, unsigned function) {
   return node->type == KR_NODE_CALL && node->function == function;
 }
 
+/** Tokens of a parsed field, and the tree of a placed one, as lines. */
+kr_status kr_dump_tokens(kr_compiler *compiler, const kr_field *field, kr_buf *out) KR_MUST_USE;
+kr_status kr_dump_tree(const kr_field *field, kr_buf *out) KR_MUST_USE;
+
 /** Instructions for a placed field. */
 void kr_emit_field(kr_compiler *compiler, const kr_field *field);
 

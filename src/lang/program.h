@@ -83,6 +83,9 @@ typedef struct kr_function_info {
   uint8_t cost;
   const char *example;
   const char *expected;
+  const char *group; /* the last three are for people */
+  const char *arguments;
+  const char *phrase;
 } kr_function_info;
 
 const kr_function_info *kr_function_row(unsigned function);

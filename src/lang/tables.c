@@ -8,9 +8,10 @@
 #include "lang/program.h"
 
 static const kr_function_info kr_functions[] = {
-#define KR_FUNCTION(id, name, min, max, params, result, marks, registers, cost, example, expected) \
-  {name, min,     max,     params, result, KR_MARKS_##marks, KR_REGISTERS_##registers,             \
-   cost, example, expected},
+#define KR_FUNCTION(id, name, min, max, params, result, marks, registers, cost, example, expected, \
+                    group, arguments, phrase)                                                      \
+  {name,    min,      max,   params,    result, KR_MARKS_##marks, KR_REGISTERS_##registers, cost,  \
+   example, expected, group, arguments, phrase},
 #include "lang/functions.def"
 };
 

@@ -44,6 +44,10 @@ static void kr_test_table(void **state) {
     assert_true(strlen(row->params) >= 1 && strspn(row->params, "asnilocemASLEM") > 0);
     assert_non_null(strchr("asnblo", row->result));
     assert_int_equal(row->marks == KR_MARKS_ESCAPER, row->example[0] == '\0');
+    assert_true(row->group[0] != '\0' && row->phrase[0] != '\0');
+    assert_int_equal(row->min_args == 0 && row->max_args == 0, row->arguments[0] == '\0');
+    assert_null(strpbrk(row->arguments, "|\n"));
+    assert_null(strpbrk(row->phrase, "|\n"));
   }
 }
 
