@@ -41,7 +41,8 @@ KR_API const char *kr_version(void);
 
 /**
  * Process-wide protections for programs: no core dumps, not traceable by other
- * users' processes, curl set up with memory that is wiped when freed. Call once
+ * users' processes, a file size limit met is an error (SIGXFSZ ignored), curl
+ * set up with memory that is wiped when freed. Call once
  * at the start of main(), before any thread. The library never calls it itself;
  * without it kr_run on a network needs the caller's own curl_global_init().
  */

@@ -7,6 +7,7 @@
 #include "engine/engine.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
@@ -16,6 +17,9 @@ kr_status kr_process_init(kr_error *reterr) {
     return kr_fail_errno(reterr, errno, "cannot switch core dumps off");
   if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
     return kr_fail_errno(reterr, errno, "cannot make this process untraceable");
+  /* A limit on file sizes is then an error of the write, which is handled, not the end. */
+  if (signal(SIGXFSZ, SIG_IGN) == SIG_ERR)
+    return kr_fail_errno(reterr, errno, "cannot ignore the signal of the file size limit");
 #ifdef KR_HAS_CONNECTOR
   return kr_http_process_init(reterr);
 #else

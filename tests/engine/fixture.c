@@ -23,7 +23,7 @@ static void must(kr_status status, const kr_error *error) {
     fail_msg("%s: %s", kr_status_name(status), error->message);
 }
 
-static void fixture_open(fixture *self) {
+void fixture_open(fixture *self) {
   const kr_home_options options = {.home = self->home, .key_file = self->key, .actor = "test"};
   kr_error error = {0};
   must(kr_engine_open(&options, &self->engine, &error), &error);
@@ -53,10 +53,12 @@ static int remove_one(const char *path, const struct stat *info, int flag, struc
   return remove(path);
 }
 
+void fixture_remove(const char *path) { (void)nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS); }
+
 int fixture_teardown(void **state) {
   fixture *self = *state;
   kr_engine_close(self->engine);
-  (void)nftw(self->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+  fixture_remove(self->folder);
   free(self);
   return 0;
 }

@@ -19,6 +19,12 @@ typedef struct fixture {
 int fixture_setup(void **state);
 int fixture_teardown(void **state);
 
+/** Open the home of a fixture whose engine is NULL. */
+void fixture_open(fixture *self);
+
+/** Remove a folder and all in it. */
+void fixture_remove(const char *path);
+
 /** Close and open again, so that everything comes from the disk. */
 void fixture_reopen(fixture *self);
 
