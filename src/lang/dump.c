@@ -3,7 +3,37 @@
  * dump.c - a program as text, one instruction per line, driven by the operand
  * letters of opcodes.def. Names of secrets, never values: a program has none.
  */
-#include "lang/program.h"
+#include "lang/parser.h"
+
+/* Letters, digits and "_": what may follow a dot. */
+static bool kr_step_is_name(kr_str name) {
+  return name.len > 0 && !(name.ptr[0] >= '0' && name.ptr[0] <= '9') &&
+         kr_parser_secret_end(name, 0) == name.len;
+}
+
+/* ['a key'], escaped so that it is right in a template and, unchanged, inside a JSON string. */
+static kr_status kr_step_write_key(kr_str key, kr_buf *out) {
+  KR_TRY(kr_buf_append(out, KR_STR("['")));
+  for (size_t at = 0; at < key.len;) {
+    size_t quote = kr_str_find(key, KR_STR("'"), at);
+    KR_TRY(kr_json_escape(kr_str_slice(key, at, quote), out));
+    if (quote == SIZE_MAX)
+      break;
+    KR_TRY(kr_buf_append(out, KR_STR("\\u0027")));
+    at = quote + 1;
+  }
+  return kr_buf_append(out, KR_STR("']"));
+}
+
+kr_status kr_step_write(const kr_step *step, kr_buf *out) {
+  if (step->is_index)
+    KR_TRY(kr_buf_printf(out, "[%lld]", (long long)step->index));
+  else if (kr_step_is_name(step->name))
+    KR_TRY(kr_buf_printf(out, ".%.*s", KR_FMT(step->name)));
+  else
+    KR_TRY(kr_step_write_key(step->name, out));
+  return step->is_optional ? kr_buf_byte(out, '?') : KR_OK;
+}
 
 kr_status kr_program_slot_path(const kr_program *program, uint32_t slot, kr_buf *out) {
   uint32_t chain[KR_LIMIT_PATH_STEPS + 1];
@@ -16,13 +46,7 @@ kr_status kr_program_slot_path(const kr_program *program, uint32_t slot, kr_buf 
     const kr_slot *at = &program->slots[chain[n_chain]];
     if (at->parent == KR_NO_SLOT)
       continue;
-    const kr_step *step = &program->steps[at->step];
-    if (step->is_index)
-      KR_TRY(kr_buf_printf(out, "[%lld]", (long long)step->index));
-    else
-      KR_TRY(kr_buf_printf(out, ".%.*s", KR_FMT(step->name)));
-    if (step->is_optional)
-      KR_TRY(kr_buf_printf(out, "?"));
+    KR_TRY(kr_step_write(&program->steps[at->step], out));
   }
   return KR_OK;
 }
@@ -30,12 +54,6 @@ kr_status kr_program_slot_path(const kr_program *program, uint32_t slot, kr_buf 
 static kr_status kr_dump_constant(const kr_json *constant, kr_buf *out) {
   KR_TRY(kr_buf_byte(out, ' '));
   return kr_json_write(constant, out);
-}
-
-static kr_status kr_dump_step(const kr_step *step, kr_buf *out) {
-  if (step->is_index)
-    return kr_buf_printf(out, " [%lld]%s", (long long)step->index, step->is_optional ? "?" : "");
-  return kr_buf_printf(out, " .%.*s%s", KR_FMT(step->name), step->is_optional ? "?" : "");
 }
 
 static kr_status kr_dump_operand(const kr_program *program, const kr_instruction *in, char letter,
@@ -58,7 +76,8 @@ static kr_status kr_dump_operand(const kr_program *program, const kr_instruction
   case 'n':
     return kr_buf_printf(out, " %u", (unsigned)in->b);
   case 'p':
-    return kr_dump_step(&program->steps[in->c], out);
+    KR_TRY(kr_buf_byte(out, ' '));
+    return kr_step_write(&program->steps[in->c], out);
   case 'm':
     return in->a != 0 ? kr_buf_printf(out, " or-missing") : KR_OK;
   case 'w':

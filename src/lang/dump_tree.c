@@ -66,15 +66,8 @@ kr_status kr_dump_tokens(kr_compiler *compiler, const kr_field *field, kr_buf *o
 }
 
 static kr_status kr_dump_steps(const kr_node *node, kr_buf *out) {
-  for (unsigned i = 0; i < node->n_steps; i++) {
-    const kr_step *step = &node->steps[i];
-    if (step->is_index)
-      KR_TRY(kr_buf_printf(out, "[%lld]", (long long)step->index));
-    else
-      KR_TRY(kr_buf_printf(out, ".%.*s", KR_FMT(step->name)));
-    if (step->is_optional)
-      KR_TRY(kr_buf_byte(out, '?'));
-  }
+  for (unsigned i = 0; i < node->n_steps; i++)
+    KR_TRY(kr_step_write(&node->steps[i], out));
   return KR_OK;
 }
 

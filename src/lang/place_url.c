@@ -74,14 +74,15 @@ static bool kr_url_is_dots(kr_str segment) {
   return n_dots == 1 || n_dots == 2;
 }
 
-/* A path segment ends before the byte at hand. */
-static void kr_url_end_segment(kr_url *url, const kr_node *at) {
+/* A path segment ends at an offset of the template. */
+static void kr_url_end_segment(kr_url *url, const kr_node *at, size_t end) {
+  size_t len = url->len - url->segment; /* of dots: as many bytes in the template */
   if (url->is_segment_holed) {
     (void)kr_url_flush(url, url->len, at);
     if (url->list.last != NULL)
       url->list.last->is_segment_end = true;
-  } else if (kr_url_is_dots(kr_str_from(url->out + url->segment, url->len - url->segment))) {
-    kr_url_fail(url, KR_E_DOT_SEGMENT, at->offset, at->len, "a path segment is \".\" or \"..\"",
+  } else if (kr_url_is_dots(kr_str_from(url->out + url->segment, len))) {
+    kr_url_fail(url, KR_E_DOT_SEGMENT, end - len, len, "a path segment is \".\" or \"..\"",
                 "write the path it leads to");
   }
   url->is_segment_holed = false;
@@ -214,7 +215,7 @@ static void kr_url_byte(kr_url *url, uint8_t byte, size_t index) {
   bool is_query = byte == '?' && url->zone == KR_URL_PATH;
   bool is_fragment = byte == '#' && url->zone != KR_URL_FRAGMENT;
   if (url->zone == KR_URL_PATH && (byte == '/' || is_query || is_fragment))
-    kr_url_end_segment(url, url->chunk);
+    kr_url_end_segment(url, url->chunk, url->chunk->offset + index);
   if (is_query || is_fragment) {
     url->zone = is_query ? KR_URL_QUERY : KR_URL_FRAGMENT;
     url->out[url->len++] = byte;
@@ -401,7 +402,7 @@ void kr_place_url(kr_compiler *compiler, kr_field *field) {
   if (url.zone < KR_URL_PATH)
     kr_url_end_authority(&url, &end);
   else if (url.zone == KR_URL_PATH)
-    kr_url_end_segment(&url, &end);
+    kr_url_end_segment(&url, &end, end.offset);
   (void)kr_url_flush(&url, url.len, &end);
   field->parts = url.list.first;
 }

@@ -214,6 +214,9 @@ struct kr_program {
  */
 kr_status kr_program_verify(kr_program *program, kr_error *reterr) KR_MUST_USE;
 
+/** Append a step as a template would write it: ".id", "[0]", "['a key']", and its "?". */
+kr_status kr_step_write(const kr_step *step, kr_buf *out) KR_MUST_USE;
+
 /** Append "$payload.order.id" for a slot. */
 kr_status kr_program_slot_path(const kr_program *program, uint32_t slot, kr_buf *out) KR_MUST_USE;
 
