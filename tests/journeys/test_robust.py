@@ -251,6 +251,7 @@ class Meanwhile(RobustCase):
 
 class Damaged(RobustCase):
     COMMANDS = {"vault": ("secret", "list"), "events": ("events", "list")}
+    WORDS = {"vault": b"NUMBER_", "events": b"slow run"}  # in what the commands print
 
     def setUp(self):
         super().setUp()
@@ -292,8 +293,12 @@ class Damaged(RobustCase):
             data = self.bytes_of(store)
             with_all = self.must("--json", *command)
             n_signals = 0
-            for _ in range(40):
-                place = chance.randrange(len(data) * 8)
+            places = [chance.randrange(len(data) * 8) for _ in range(25)]
+            word = self.WORDS[store]
+            at = [i for i in range(len(data)) if data.startswith(word, i)]
+            self.assertTrue(at)
+            places += [8 * (i + chance.randrange(len(word))) for i in chance.choices(at, k=25)]
+            for place in places:
                 flipped = bytearray(data)
                 flipped[place // 8] ^= 1 << (place % 8)
                 self.with_bytes(store, flipped)
