@@ -362,6 +362,8 @@ static void kr_ingest_interruption(kr_record *record) {
   kr_record_null(record);
   kr_record_key(record, "message");
   kr_record_typed(record, "the process ended during the run; what was sent is not known");
+  kr_record_key(record, "hint");
+  kr_record_null(record);
   kr_record_end_object(record);
 }
 
