@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * fuzz_compile.c - any text, for any sink: it compiles to a program that can be
- * rendered as a preview, or there is a diagnostic that lies within the text.
+ * rendered as a preview, or there is a diagnostic that lies within the text; and
+ * what the stages show of it is UTF-8 without controls but line ends.
  *
  * Input: the sink (1 byte), then the template.
  */
+#include "base/utf8.h"
 #include "fuzz.h"
 #include "vm/render.h"
 
@@ -36,6 +38,21 @@ static void kr_fuzz_preview(const kr_program *program, kr_sink sink) {
   kr_arena_done(&arena);
 }
 
+/* Tokens and tree are there when there is a program, and safe to print as JSON strings. */
+static void kr_fuzz_stages(kr_str text, const kr_compile_options *options, kr_status compiled) {
+  static kr_diagnostics diagnostics;
+  for (unsigned stage = KR_STAGE_TOKENS; stage <= KR_STAGE_TREE; stage++) {
+    kr_buf out = KR_BUF_INIT(64u * 1024u * 1024u, NULL);
+    kr_status status = kr_compile_show(text, options, (kr_compile_stage)stage, &diagnostics, &out);
+    KR_FUZZ_MUST(compiled != KR_OK || status == KR_OK);
+    KR_FUZZ_MUST(status == KR_OK || out.len == 0);
+    KR_FUZZ_MUST(kr_utf8_is_valid(kr_buf_str(&out)));
+    for (size_t i = 0; i < out.len; i++)
+      KR_FUZZ_MUST(out.ptr[i] >= 0x20 || out.ptr[i] == '\n');
+    kr_buf_done(&out);
+  }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static kr_secret_names names;
   static kr_diagnostics diagnostics;
@@ -53,6 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   KR_FUZZ_MUST((status == KR_OK) == (diagnostics.n_errors == 0));
   for (size_t i = 0; i < diagnostics.count; i++)
     KR_FUZZ_MUST(diagnostics.items[i].error.span_offset <= text.len);
+  kr_fuzz_stages(text, &options, status);
   if (status == KR_OK)
     kr_fuzz_preview(program, options.sink);
   kr_program_free(program);
