@@ -170,6 +170,8 @@ const char *kr_check_param_name(char param) {
     return "an object";
   case 'c':
     return "a string or an array";
+  case 'p':
+    return "a quoted pattern";
   default:
     return "a value";
   }
@@ -233,6 +235,8 @@ static void kr_check_call(kr_compiler *compiler, kr_node *node) {
     return;
   if (!kr_check_arguments(compiler, node, row))
     node->secrets = 0; /* one report is enough */
+  else if (row->params[0] == 'p')
+    kr_check_pattern(compiler, node);
   if (node->secrets == 0 || node->n_steps == 0)
     return;
   for (unsigned i = 0; i < node->n_steps; i++)

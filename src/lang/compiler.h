@@ -5,6 +5,7 @@
  *
  *   lexer.c    characters -> tokens                parser.c   tokens, text -> nodes
  *   check.c    nodes: arity, types, marks          place.c    parts -> contexts
+ *   pattern.c  patterns and replacements
  *   place_url.c, place_json.c, place_xml.c         the state machines of the sinks
  *   emit.c     nodes -> instructions               compile.c  the order of all this
  *
@@ -66,6 +67,7 @@ struct kr_node {
   uint8_t root;
   uint8_t secret;
   unsigned function;
+  unsigned pattern; /* 1 + index of the pattern of a call, or 0 */
   size_t offset;
   size_t len;
   kr_str text;
@@ -116,6 +118,7 @@ typedef struct kr_compiler {
   kr_buf sources;
   kr_buf references;
   kr_buf sites;
+  kr_buf patterns;
 } kr_compiler;
 
 /** Record an error (number and status follow from the code). */
@@ -132,6 +135,9 @@ bool kr_parse_field(kr_compiler *compiler, kr_field *ret_field);
 
 /** Fill in functions, secrets and marks below a node; reports. */
 void kr_check_node(kr_compiler *compiler, kr_node *node);
+
+/** Compile the pattern of a call, and the replacement written beside it; reports. */
+void kr_check_pattern(kr_compiler *compiler, kr_node *call);
 
 /** "a string", for messages about parameters. */
 const char *kr_check_param_name(char param);

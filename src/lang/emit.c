@@ -247,7 +247,7 @@ static void kr_emit_call(kr_compiler *compiler, const kr_node *node, bool is_kep
     unsigned index = 0;
     for (const kr_node *arg = node->first; arg != NULL; arg = arg->next, index++)
       kr_emit_kept(compiler, arg, kr_function_param(row, index, node->n_children) == 'm');
-    kr_emit(compiler, KR_OP_CALL, node->function, node->n_children, 0, node);
+    kr_emit(compiler, KR_OP_CALL, node->function, node->n_children, node->pattern, node);
   }
   for (unsigned i = 0; i < node->n_steps; i++)
     kr_emit(compiler, KR_OP_STEP, 0, 0, kr_emit_step(compiler, &node->steps[i]), node);

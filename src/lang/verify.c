@@ -54,6 +54,8 @@ static bool kr_verify_operands(const kr_program *program, uint32_t pc) {
   if (in->op != KR_OP_CALL)
     return true;
   const kr_function_info *row = kr_function_row(in->a);
+  if (row->params[0] == 'p' ? in->c == 0 || in->c > program->n_patterns : in->c != 0)
+    return false;
   return in->b >= row->min_args && in->b <= row->max_args && row->marks != KR_MARKS_LAZY &&
          row->marks != KR_MARKS_ESCAPER;
 }

@@ -385,6 +385,7 @@ void kr_vm_free(kr_vm *vm) {
   if (vm == NULL)
     return;
   kr_arena_done(&vm->arena);
+  kr_regex_scratch_free(vm->regex);
   kr_rendered_done(&vm->work);
   free(vm);
 }

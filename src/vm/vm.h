@@ -20,8 +20,9 @@
 typedef enum kr_slot_state { KR_SLOT_FRESH, KR_SLOT_RESOLVED } kr_slot_state;
 
 struct kr_vm {
-  kr_arena arena;   /* values of this render */
-  kr_rendered work; /* where functions build a result before it goes to the arena */
+  kr_arena arena;          /* values of this render */
+  kr_regex_scratch *regex; /* made when a pattern is first used */
+  kr_rendered work;        /* where functions build a result before it goes to the arena */
   const kr_program *program;
   const kr_render_input *input;
   kr_rendered *rendered;

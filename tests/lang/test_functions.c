@@ -41,7 +41,7 @@ static void kr_test_table(void **state) {
     assert_int_equal(found, i);
     assert_true(row->min_args >= 1 && row->min_args <= row->max_args);
     assert_true(row->max_args <= KR_LIMIT_ARGUMENTS);
-    assert_true(strlen(row->params) >= 1 && strspn(row->params, "asnilocemASLEM") > 0);
+    assert_true(strlen(row->params) >= 1 && strspn(row->params, "asnilocempASLEMO") > 0);
     assert_non_null(strchr("asnblo", row->result));
     assert_int_equal(row->marks == KR_MARKS_ESCAPER, row->example[0] == '\0');
     assert_true(row->group[0] != '\0' && row->phrase[0] != '\0');
