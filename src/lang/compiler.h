@@ -91,6 +91,12 @@ typedef struct kr_field {
   kr_node *parts;      /* chunks and holes, by next */
 } kr_field;
 
+/* What $item carries, in the body of a map or filter. */
+typedef struct kr_item_marks {
+  kr_secret_set secrets;
+  bool is_untrusted;
+} kr_item_marks;
+
 typedef struct kr_compiler {
   kr_str text;
   const kr_compile_options *options;
@@ -106,6 +112,9 @@ typedef struct kr_compiler {
   kr_arena scratch;    /* the tree */
   size_t n_nodes;
   unsigned depth;
+  unsigned item_depth; /* bodies of map and filter around the token */
+  unsigned n_items;    /* the same around the node being checked */
+  kr_item_marks items[KR_LIMIT_ITEM_NESTING];
   kr_lexer lexer;
   kr_token token;
   kr_program *program;

@@ -84,6 +84,7 @@ static kr_status kr_dump_operand(const kr_program *program, const kr_instruction
   case 'S':
     return kr_buf_printf(out, " $secret.%.*s", KR_FMT(program->secret_names[in->c]));
   case 't':
+  case 'u':
     return kr_buf_printf(out, " -> %u", (unsigned)in->c);
   case 'f':
     return kr_buf_printf(out, " %s", kr_function_name(in->a));

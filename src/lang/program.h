@@ -26,6 +26,7 @@
 #define KR_LIMIT_ARGUMENTS 64u
 #define KR_LIMIT_SLOTS 4096u
 #define KR_LIMIT_PATTERNS 64u
+#define KR_LIMIT_ITEM_NESTING 3u                 /* map and filter inside each other */
 #define KR_LIMIT_CODE_BYTES (8u * 1024u * 1024u) /* of each table of a program */
 
 /* Where a value is emitted; decides escaping and refusals. (ID, word) */
@@ -90,6 +91,11 @@ typedef struct kr_function_info {
   const char *arguments;
   const char *phrase;
 } kr_function_info;
+
+/** map and filter: the second argument is evaluated for each item of the first. */
+static inline bool kr_function_is_each(unsigned function) {
+  return function == KR_FUNCTION_MAP || function == KR_FUNCTION_FILTER;
+}
 
 const kr_function_info *kr_function_row(unsigned function);
 
