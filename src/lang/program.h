@@ -41,6 +41,7 @@
   X(URL_SUFFIX, "url suffix")                                                                      \
   X(URL_RAW, "url raw")                                                                            \
   X(URL_QUERY, "url query")                                                                        \
+  X(URL_PAIRS, "query string")                                                                     \
   X(URL_FRAGMENT, "url fragment")                                                                  \
   X(QUERY, "query value")                                                                          \
   X(HEADER, "header value")                                                                        \
