@@ -60,6 +60,14 @@ static kr_status kr_fuzz_told(void *ctx, kr_secret_set secrets, uint8_t function
   return KR_OK;
 }
 
+/* The same bytes each time, so that two renders are alike. */
+static kr_status kr_fuzz_random(void *ctx, void *out, size_t len, kr_error *reterr) {
+  (void)ctx;
+  (void)reterr;
+  memset(out, 0x5A, len);
+  return KR_OK;
+}
+
 /* Every stretch between spans, searched for the values. */
 static void kr_fuzz_check_spans(const kr_rendered *out, bool may_hold_values) {
   size_t end = 0;
@@ -159,13 +167,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                                 .is_processed_open = true};
   kr_program *program = NULL;
   kr_secret_source secrets = {.values = state.values, .names = &state.names};
+  kr_random random = {.fill = kr_fuzz_random};
   kr_derived_sink derived = {.add = kr_fuzz_told, .ctx = &state};
   kr_render_input input = {.payload = payload,
                            .lookup = payload,
                            .processed = payload,
                            .is_lookup_unknown = (data[1] & 8) != 0,
                            .secrets = (data[1] & 16) != 0 ? NULL : &secrets,
-                           .derived = &derived};
+                           .derived = &derived,
+                           .random = &random};
   kr_status status = (data[1] & 32) != 0 && payload != NULL
                          ? kr_compile_body(payload, &options, &program, &diagnostics)
                          : kr_compile(text, &options, &program, &diagnostics);

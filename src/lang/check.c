@@ -5,6 +5,7 @@
  * that no function sees a secret it must not see. Accessors on a secret become
  * calls here, so that one rule covers both spellings.
  */
+#include "base/assert.h"
 #include "lang/compiler.h"
 #include "lang/parser.h"
 
@@ -97,6 +98,16 @@ static void kr_check_secret_accessors(kr_compiler *compiler, kr_node *node) {
   }
 }
 
+static void kr_check_item(kr_compiler *compiler, kr_node *node) {
+  KR_ASSERT(compiler->n_items > 0);
+  if (node->root == KR_ROOT_INDEX)
+    return;
+  node->secrets = compiler->items[compiler->n_items - 1].secrets;
+  node->is_untrusted = compiler->items[compiler->n_items - 1].is_untrusted;
+  if (node->secrets != 0)
+    (void)kr_check_secret_steps(compiler, node, 0);
+}
+
 static void kr_check_reference(kr_compiler *compiler, kr_node *node) {
   if (node->root == KR_ROOT_SECRET) {
     node->secrets = (kr_secret_set)1 << node->secret;
@@ -107,6 +118,10 @@ static void kr_check_reference(kr_compiler *compiler, kr_node *node) {
     kr_check_processed(compiler, node);
     if (node->secrets != 0)
       (void)kr_check_secret_steps(compiler, node, 1);
+    return;
+  }
+  if (node->root == KR_ROOT_ITEM || node->root == KR_ROOT_INDEX) {
+    kr_check_item(compiler, node);
     return;
   }
   node->is_untrusted = true;
@@ -170,6 +185,8 @@ const char *kr_check_param_name(char param) {
     return "an object";
   case 'c':
     return "a string or an array";
+  case 'p':
+    return "a quoted pattern";
   default:
     return "a value";
   }
@@ -211,9 +228,24 @@ static bool kr_check_arguments(kr_compiler *compiler, const kr_node *node,
   return is_good;
 }
 
+static bool kr_check_is_each(const kr_node *node) {
+  return node->type == KR_NODE_CALL && kr_function_is_each(node->function);
+}
+
+/* $item carries the marks of its array; the parser saw to it that there is room. */
+static void kr_check_enter(kr_compiler *compiler, const kr_node *array) {
+  KR_ASSERT(compiler->n_items < KR_LIMIT_ITEM_NESTING);
+  compiler->items[compiler->n_items++] =
+      (kr_item_marks){.secrets = array->secrets, .is_untrusted = array->is_untrusted};
+}
+
 static void kr_check_children(kr_compiler *compiler, kr_node *node) {
   for (kr_node *child = node->first; child != NULL; child = child->next) {
+    bool is_body = child != node->first && kr_check_is_each(node);
+    if (is_body)
+      kr_check_enter(compiler, node->first);
     kr_check_node(compiler, child);
+    compiler->n_items -= is_body;
     node->secrets |= child->secrets;
     node->is_untrusted |= child->is_untrusted;
     if (child->type == KR_NODE_CALL && child->function < KR_FUNCTION_COUNT &&
@@ -233,6 +265,8 @@ static void kr_check_call(kr_compiler *compiler, kr_node *node) {
     return;
   if (!kr_check_arguments(compiler, node, row))
     node->secrets = 0; /* one report is enough */
+  else if (row->params[0] == 'p')
+    kr_check_pattern(compiler, node);
   if (node->secrets == 0 || node->n_steps == 0)
     return;
   for (unsigned i = 0; i < node->n_steps; i++)

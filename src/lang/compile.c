@@ -16,6 +16,11 @@
 #define KR_COMPILE_PROGRAM_BYTES (64u * 1024u * 1024u)
 #define KR_COMPILE_PATH_BYTES 4096u /* of the path of a leaf */
 
+static void kr_compile_free_patterns(const kr_pattern *patterns, size_t n_patterns) {
+  for (size_t i = 0; i < n_patterns; i++)
+    kr_regex_free(patterns[i].regex);
+}
+
 static void kr_compiler_done(kr_compiler *compiler) {
   kr_arena_done(&compiler->scratch);
   kr_buf_done(&compiler->code);
@@ -27,6 +32,9 @@ static void kr_compiler_done(kr_compiler *compiler) {
   kr_buf_done(&compiler->sources);
   kr_buf_done(&compiler->references);
   kr_buf_done(&compiler->sites);
+  kr_compile_free_patterns((const kr_pattern *)(const void *)compiler->patterns.ptr,
+                           compiler->patterns.len / sizeof(kr_pattern));
+  kr_buf_done(&compiler->patterns);
   kr_program_free(compiler->program);
 }
 
@@ -47,7 +55,8 @@ static kr_status kr_compiler_init(kr_compiler *compiler, const kr_compile_option
                             .pool = table,
                             .sources = table,
                             .references = table,
-                            .sites = table};
+                            .sites = table,
+                            .patterns = table};
   diagnostics->count = 0;
   diagnostics->n_errors = 0;
   compiler->program = calloc(1, sizeof(kr_program));
@@ -168,6 +177,8 @@ static kr_status kr_compile_finish(kr_compiler *compiler, kr_program **ret_progr
   KR_MOVE(sources, kr_str, program->sources, program->n_sources);
   KR_MOVE(references, kr_str, program->references, program->n_references);
   KR_MOVE(sites, kr_site, program->sites, program->n_sites);
+  KR_MOVE(patterns, kr_pattern, program->patterns, program->n_patterns);
+  compiler->patterns.len = 0; /* the program owns them now */
 #undef KR_MOVE
   program->pool.len = n_pool;
   KR_ASSERT(n_positions == program->n_code);
@@ -299,6 +310,7 @@ kr_status kr_compile_body(const kr_json *body, const kr_compile_options *options
 void kr_program_free(kr_program *program) {
   if (program == NULL)
     return;
+  kr_compile_free_patterns(program->patterns, program->n_patterns);
   kr_arena_done(&program->arena);
   free(program);
 }

@@ -5,6 +5,7 @@
  *
  *   lexer.c    characters -> tokens                parser.c   tokens, text -> nodes
  *   check.c    nodes: arity, types, marks          place.c    parts -> contexts
+ *   pattern.c  patterns and replacements
  *   place_url.c, place_json.c, place_xml.c         the state machines of the sinks
  *   emit.c     nodes -> instructions               compile.c  the order of all this
  *
@@ -66,6 +67,7 @@ struct kr_node {
   uint8_t root;
   uint8_t secret;
   unsigned function;
+  unsigned pattern; /* 1 + index of the pattern of a call, or 0 */
   size_t offset;
   size_t len;
   kr_str text;
@@ -89,6 +91,12 @@ typedef struct kr_field {
   kr_node *parts;      /* chunks and holes, by next */
 } kr_field;
 
+/* What $item carries, in the body of a map or filter. */
+typedef struct kr_item_marks {
+  kr_secret_set secrets;
+  bool is_untrusted;
+} kr_item_marks;
+
 typedef struct kr_compiler {
   kr_str text;
   const kr_compile_options *options;
@@ -104,6 +112,9 @@ typedef struct kr_compiler {
   kr_arena scratch;    /* the tree */
   size_t n_nodes;
   unsigned depth;
+  unsigned item_depth; /* bodies of map and filter around the token */
+  unsigned n_items;    /* the same around the node being checked */
+  kr_item_marks items[KR_LIMIT_ITEM_NESTING];
   kr_lexer lexer;
   kr_token token;
   kr_program *program;
@@ -116,6 +127,7 @@ typedef struct kr_compiler {
   kr_buf sources;
   kr_buf references;
   kr_buf sites;
+  kr_buf patterns;
 } kr_compiler;
 
 /** Record an error (number and status follow from the code). */
@@ -132,6 +144,9 @@ bool kr_parse_field(kr_compiler *compiler, kr_field *ret_field);
 
 /** Fill in functions, secrets and marks below a node; reports. */
 void kr_check_node(kr_compiler *compiler, kr_node *node);
+
+/** Compile the pattern of a call, and the replacement written beside it; reports. */
+void kr_check_pattern(kr_compiler *compiler, kr_node *call);
 
 /** "a string", for messages about parameters. */
 const char *kr_check_param_name(char param);

@@ -56,6 +56,22 @@ static kr_status kr_dump_constant(const kr_json *constant, kr_buf *out) {
   return kr_json_write(constant, out);
 }
 
+static kr_status kr_dump_pattern(const kr_pattern *pattern, kr_buf *out) {
+  kr_json text = kr_json_string(pattern->text);
+  KR_TRY(kr_buf_printf(out, " pattern"));
+  KR_TRY(kr_dump_constant(&text, out));
+  for (uint32_t i = 0; i < pattern->n_pieces; i++) {
+    const kr_piece *piece = &pattern->pieces[i];
+    text = kr_json_string(piece->text);
+    KR_TRY(kr_buf_printf(out, i == 0 ? " by" : ""));
+    if (piece->group == KR_NO_GROUP)
+      KR_TRY(kr_dump_constant(&text, out));
+    else
+      KR_TRY(kr_buf_printf(out, " $%u", (unsigned)piece->group));
+  }
+  return KR_OK;
+}
+
 static kr_status kr_dump_operand(const kr_program *program, const kr_instruction *in, char letter,
                                  kr_buf *out) {
   kr_json literal = {0};
@@ -68,6 +84,7 @@ static kr_status kr_dump_operand(const kr_program *program, const kr_instruction
   case 'S':
     return kr_buf_printf(out, " $secret.%.*s", KR_FMT(program->secret_names[in->c]));
   case 't':
+  case 'u':
     return kr_buf_printf(out, " -> %u", (unsigned)in->c);
   case 'f':
     return kr_buf_printf(out, " %s", kr_function_name(in->a));
@@ -78,6 +95,8 @@ static kr_status kr_dump_operand(const kr_program *program, const kr_instruction
   case 'p':
     KR_TRY(kr_buf_byte(out, ' '));
     return kr_step_write(&program->steps[in->c], out);
+  case 'q':
+    return in->c != 0 ? kr_dump_pattern(&program->patterns[in->c - 1], out) : KR_OK;
   case 'm':
     return in->a != 0 ? kr_buf_printf(out, " or-missing") : KR_OK;
   case 'w':

@@ -78,22 +78,26 @@ void kr_emit_literal(kr_compiler *compiler, kr_str bytes, const kr_node *node) {
   }
 }
 
-static void kr_emit_constant(kr_compiler *compiler, kr_json_type type, kr_str text,
-                             const kr_node *node) {
+static uint32_t kr_emit_constant_index(kr_compiler *compiler, kr_json_type type, kr_str text) {
   kr_json constant = {.type = (uint8_t)type};
   if (type == KR_JSON_STRING || type == KR_JSON_NUMBER) {
     kr_str copy = {0};
     kr_status status = kr_arena_copy(&compiler->program->arena, text, &copy);
     if (status != KR_OK) {
       compiler->status = status;
-      return;
+      return 0;
     }
     constant.count = (uint32_t)copy.len;
     constant.text = copy.ptr;
   }
   uint32_t index = kr_emit_count(&compiler->constants, sizeof(kr_json));
   kr_emit_append(compiler, &compiler->constants, &constant, sizeof(constant));
-  kr_emit(compiler, KR_OP_CONSTANT, 0, 0, index, node);
+  return index;
+}
+
+static void kr_emit_constant(kr_compiler *compiler, kr_json_type type, kr_str text,
+                             const kr_node *node) {
+  kr_emit(compiler, KR_OP_CONSTANT, 0, 0, kr_emit_constant_index(compiler, type, text), node);
 }
 
 static bool kr_emit_same_step(const kr_step *a, const kr_step *b) {
@@ -136,6 +140,16 @@ static uint32_t kr_emit_slot(kr_compiler *compiler, uint32_t parent, uint32_t st
   }
   kr_emit_append(compiler, &compiler->slots, &wanted, sizeof(wanted));
   return n_slots;
+}
+
+/* An item has no slot, since it changes; its path is kept for messages. */
+static void kr_emit_item(kr_compiler *compiler, const kr_node *node, bool is_kept) {
+  kr_emit(compiler, node->root == KR_ROOT_ITEM ? KR_OP_ITEM : KR_OP_INDEX, 0, 0, 0, node);
+  for (unsigned i = 0; i < node->n_steps && compiler->status == KR_OK; i++)
+    kr_emit(compiler, KR_OP_STEP, 0, 0, kr_emit_step(compiler, &node->steps[i]), node);
+  kr_str path = kr_str_slice(compiler->text, node->offset, node->offset + node->len);
+  uint32_t index = kr_emit_constant_index(compiler, KR_JSON_STRING, path);
+  kr_emit(compiler, KR_OP_ITEM_VALUE, is_kept, 0, index, node);
 }
 
 static uint32_t kr_emit_path(kr_compiler *compiler, const kr_node *node) {
@@ -220,11 +234,26 @@ static void kr_emit_default(kr_compiler *compiler, const kr_node *node, bool is_
   kr_emit_land(compiler, end);
 }
 
+/* map(array, body): the body leaves one value for each item. */
+static void kr_emit_each(kr_compiler *compiler, const kr_node *node) {
+  uint32_t end = 0;
+  kr_emit_value(compiler, node->first);
+  kr_emit_jump(compiler, KR_OP_EACH, node->function, 0, &end, node);
+  uint32_t body = kr_emit_here(compiler);
+  kr_emit_value(compiler, node->first->next);
+  kr_emit(compiler, KR_OP_NEXT, node->function, 0, body, node);
+  kr_emit_land(compiler, end);
+}
+
 static void kr_emit_lazy(kr_compiler *compiler, const kr_node *node, bool is_kept) {
   switch (node->function) {
   case KR_FUNCTION_AND:
   case KR_FUNCTION_OR:
     kr_emit_and_or(compiler, node);
+    return;
+  case KR_FUNCTION_MAP:
+  case KR_FUNCTION_FILTER:
+    kr_emit_each(compiler, node);
     return;
   case KR_FUNCTION_IF:
     kr_emit_if(compiler, node, is_kept);
@@ -247,7 +276,7 @@ static void kr_emit_call(kr_compiler *compiler, const kr_node *node, bool is_kep
     unsigned index = 0;
     for (const kr_node *arg = node->first; arg != NULL; arg = arg->next, index++)
       kr_emit_kept(compiler, arg, kr_function_param(row, index, node->n_children) == 'm');
-    kr_emit(compiler, KR_OP_CALL, node->function, node->n_children, 0, node);
+    kr_emit(compiler, KR_OP_CALL, node->function, node->n_children, node->pattern, node);
   }
   for (unsigned i = 0; i < node->n_steps; i++)
     kr_emit(compiler, KR_OP_STEP, 0, 0, kr_emit_step(compiler, &node->steps[i]), node);
@@ -287,6 +316,8 @@ static void kr_emit_kept(kr_compiler *compiler, const kr_node *node, bool is_kep
   case KR_NODE_REF:
     if (node->root == KR_ROOT_SECRET)
       kr_emit(compiler, KR_OP_SECRET, 0, 0, node->secret, node);
+    else if (node->root == KR_ROOT_ITEM || node->root == KR_ROOT_INDEX)
+      kr_emit_item(compiler, node, is_kept);
     else
       kr_emit(compiler, KR_OP_SLOT, is_kept, 0, kr_emit_path(compiler, node), node);
     return;
@@ -330,7 +361,8 @@ static void kr_emit_reference(kr_compiler *compiler, const kr_node *node) {
 static void kr_emit_references(kr_compiler *compiler, const kr_node *node) {
   if (compiler->status != KR_OK)
     return;
-  if (node->type == KR_NODE_REF)
+  bool is_item = node->root == KR_ROOT_ITEM || node->root == KR_ROOT_INDEX;
+  if (node->type == KR_NODE_REF && !is_item)
     kr_emit_reference(compiler, node);
   for (const kr_node *child = node->first; child != NULL; child = child->next)
     kr_emit_references(compiler, child);

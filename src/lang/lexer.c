@@ -146,7 +146,8 @@ static kr_token kr_lexer_string(kr_lexer *lexer, size_t start) {
     size_t n_written = 0;
     size_t n_read = kr_lexer_escape(lexer, at, decoded + len, &n_written);
     if (n_read == 0 || at + n_read > end) {
-      kr_token bad = kr_lexer_error(lexer, at, KR_E_BAD_ESCAPE, "an unknown escape");
+      kr_token bad = kr_lexer_error(lexer, at, KR_E_BAD_ESCAPE,
+                                    "an unknown escape; a backslash is written twice");
       bad.len = 2;
       return bad;
     }

@@ -57,6 +57,7 @@ static bool kr_parser_accept(kr_compiler *compiler, uint8_t byte) {
 void kr_parser_start(kr_compiler *compiler, size_t offset) {
   compiler->lexer = (kr_lexer){.text = compiler->text, .next = offset, .arena = &compiler->scratch};
   compiler->depth = 0;
+  compiler->item_depth = 0;
   kr_parser_advance(compiler);
 }
 
@@ -223,7 +224,7 @@ static kr_node *kr_parser_reference(kr_compiler *compiler) {
     kr_parser_unknown_root(compiler, token.text, token.offset);
     return NULL;
   }
-  if (node->root == KR_ROOT_ITEM || node->root == KR_ROOT_INDEX) {
+  if (compiler->item_depth == 0 && (node->root == KR_ROOT_ITEM || node->root == KR_ROOT_INDEX)) {
     kr_report(compiler, KR_E_OUTSIDE_ITEM, token.offset, token.len,
               "$%.*s has a meaning only inside map and filter", KR_FMT(token.text));
     return NULL;
@@ -292,6 +293,23 @@ static kr_node *kr_parser_object_pair(kr_compiler *compiler, kr_node *parent) {
   return value;
 }
 
+/* One argument or item; the second one of map and filter may name $item and $index. */
+static kr_node *kr_parser_item(kr_compiler *compiler, const kr_node *parent) {
+  bool is_body = parent->type == KR_NODE_CALL && kr_function_is_each(parent->function) &&
+                 parent->n_children > 0;
+  if (!is_body)
+    return kr_parser_expression(compiler);
+  if (compiler->item_depth == KR_LIMIT_ITEM_NESTING) {
+    kr_report(compiler, KR_E_ITEM_NESTING, compiler->token.offset, compiler->token.len,
+              "map and filter are nested more than %u levels deep", KR_LIMIT_ITEM_NESTING);
+    return NULL;
+  }
+  compiler->item_depth++;
+  kr_node *body = kr_parser_expression(compiler);
+  compiler->item_depth--;
+  return body;
+}
+
 /* The items of an array, object or call up to its closing byte; the opening one is read. */
 static kr_node *kr_parser_list(kr_compiler *compiler, kr_node *parent, uint8_t close) {
   if (!kr_parser_deepen(compiler))
@@ -301,7 +319,7 @@ static kr_node *kr_parser_list(kr_compiler *compiler, kr_node *parent, uint8_t c
       if (kr_parser_object_pair(compiler, parent) == NULL)
         return NULL;
     } else {
-      kr_node *item = kr_parser_expression(compiler);
+      kr_node *item = kr_parser_item(compiler, parent);
       if (item == NULL)
         return NULL;
       if (parent->type == KR_NODE_CALL && parent->n_children == KR_LIMIT_ARGUMENTS) {

@@ -33,6 +33,10 @@ void kr_place_refuse_escaper(kr_compiler *compiler, const kr_node *node, unsigne
               kr_function_row(escaper)->name);
 }
 
+bool kr_place_is_pairs(const kr_node *node) {
+  return kr_node_calls(node, KR_FUNCTION_QUERY_STRING) && node->n_steps == 0;
+}
+
 static void kr_place_hole(kr_compiler *compiler, kr_node *node, kr_context plain, kr_context raw) {
   unsigned escaper = kr_place_escaper(node);
   node->context = (uint8_t)plain;
@@ -41,6 +45,8 @@ static void kr_place_hole(kr_compiler *compiler, kr_node *node, kr_context plain
       node->context = (uint8_t)raw;
     return;
   }
+  if (plain == KR_CONTEXT_FORM && kr_place_is_pairs(node))
+    node->context = KR_CONTEXT_URL_PAIRS;
   kr_place_refuse_escaper(compiler, node, escaper);
 }
 

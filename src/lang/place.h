@@ -17,4 +17,7 @@ void kr_place_refuse_escaper(kr_compiler *compiler, const kr_node *node, unsigne
 /** The byte, or its percent form unless unreserved; returns 1 or 3. */
 size_t kr_place_percent(uint8_t byte, uint8_t *out);
 
+/** queryString(...) where pairs may stand: it has encoded them already. */
+bool kr_place_is_pairs(const kr_node *node);
+
 #endif

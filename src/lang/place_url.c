@@ -245,6 +245,8 @@ static kr_context kr_url_query_hole(kr_url *url, const kr_node *node, unsigned e
     return KR_CONTEXT_URL_RAW;
   if (escaper != KR_FUNCTION_RAW)
     kr_place_refuse_escaper(url->compiler, node, escaper);
+  if (url->zone == KR_URL_QUERY && kr_place_is_pairs(node))
+    return KR_CONTEXT_URL_PAIRS;
   return url->zone == KR_URL_QUERY ? KR_CONTEXT_URL_QUERY : KR_CONTEXT_URL_FRAGMENT;
 }
 

@@ -7,6 +7,7 @@
  *   constants[]   JSON scalars written in the template
  *   steps[]       ".name", "[3]", each perhaps optional
  *   slots[]       one per distinct path prefix: parent slot + step; parents come first
+ *   patterns[]    compiled with the program and owned by it; a call names its own
  *   pool          literal bytes of the output, already escaped for their place
  *
  * Immutable once kr_compile() returned it; everything lives in its arena.
@@ -15,6 +16,7 @@
 #define KR_LANG_PROGRAM_H
 
 #include "lang/compile.h"
+#include "regex/regex.h"
 
 /* Every limit of the compiler; inclusive. */
 #define KR_LIMIT_TEMPLATE_BYTES (64u * 1024u)
@@ -23,6 +25,8 @@
 #define KR_LIMIT_PATH_STEPS 32u
 #define KR_LIMIT_ARGUMENTS 64u
 #define KR_LIMIT_SLOTS 4096u
+#define KR_LIMIT_PATTERNS 64u
+#define KR_LIMIT_ITEM_NESTING 3u                 /* map and filter inside each other */
 #define KR_LIMIT_CODE_BYTES (8u * 1024u * 1024u) /* of each table of a program */
 
 /* Where a value is emitted; decides escaping and refusals. (ID, word) */
@@ -37,6 +41,7 @@
   X(URL_SUFFIX, "url suffix")                                                                      \
   X(URL_RAW, "url raw")                                                                            \
   X(URL_QUERY, "url query")                                                                        \
+  X(URL_PAIRS, "query string")                                                                     \
   X(URL_FRAGMENT, "url fragment")                                                                  \
   X(QUERY, "query value")                                                                          \
   X(HEADER, "header value")                                                                        \
@@ -87,6 +92,11 @@ typedef struct kr_function_info {
   const char *arguments;
   const char *phrase;
 } kr_function_info;
+
+/** map and filter: the second argument is evaluated for each item of the first. */
+static inline bool kr_function_is_each(unsigned function) {
+  return function == KR_FUNCTION_MAP || function == KR_FUNCTION_FILTER;
+}
 
 const kr_function_info *kr_function_row(unsigned function);
 
@@ -178,6 +188,22 @@ typedef struct kr_site {
   uint8_t context;
 } kr_site;
 
+#define KR_NO_GROUP UINT32_MAX
+
+/** A piece of a replacement: a group's text, or with KR_NO_GROUP the text itself. */
+typedef struct kr_piece {
+  uint32_t group;
+  kr_str text;
+} kr_piece;
+
+/** A pattern of the template, with the replacement that stands beside it. */
+typedef struct kr_pattern {
+  kr_regex *regex; /* owned by the program */
+  kr_str text;
+  const kr_piece *pieces; /* NULL: no replacement, or one that is computed */
+  uint32_t n_pieces;
+} kr_pattern;
+
 struct kr_program {
   kr_sink sink;
   kr_missing_mode missing;
@@ -196,6 +222,8 @@ struct kr_program {
   uint32_t n_sources;
   const kr_str *references;
   uint32_t n_references;
+  const kr_pattern *patterns;
+  uint32_t n_patterns;
   const kr_site *sites;
   uint32_t n_sites;
   kr_str origin;

@@ -2,7 +2,8 @@
 /*
  * verify.c - proves of every compiled program what the VM then takes for
  * granted, in one pass: jumps go forward only, so the depth at a target is
- * known (from the jump) before the pass reaches it.
+ * known (from the jump) before the pass reaches it. The one way back, from the
+ * end of a loop to its body, is checked against the EACH it belongs to.
  */
 #include "base/assert.h"
 #include "lang/program.h"
@@ -13,6 +14,8 @@ typedef struct kr_verifier {
   const kr_program *program;
   uint32_t *depths; /* [n_code + 1] stack depth before each instruction */
   uint32_t max;
+  uint32_t loops[KR_LIMIT_ITEM_NESTING]; /* EACH instructions whose body we are in */
+  uint32_t n_loops;
 } kr_verifier;
 
 static bool kr_verify_operands(const kr_program *program, uint32_t pc) {
@@ -32,6 +35,9 @@ static bool kr_verify_operands(const kr_program *program, uint32_t pc) {
       break;
     case 't':
       is_good = in->c > pc && in->c < program->n_code;
+      break;
+    case 'u':
+      is_good = in->c <= pc && in->c > 0;
       break;
     case 'f':
       is_good = in->a < KR_FUNCTION_COUNT;
@@ -54,6 +60,8 @@ static bool kr_verify_operands(const kr_program *program, uint32_t pc) {
   if (in->op != KR_OP_CALL)
     return true;
   const kr_function_info *row = kr_function_row(in->a);
+  if (row->params[0] == 'p' ? in->c == 0 || in->c > program->n_patterns : in->c != 0)
+    return false;
   return in->b >= row->min_args && in->b <= row->max_args && row->marks != KR_MARKS_LAZY &&
          row->marks != KR_MARKS_ESCAPER;
 }
@@ -65,6 +73,41 @@ static bool kr_verify_reach(kr_verifier *verifier, uint32_t pc, uint32_t depth) 
   if (depth > verifier->max)
     verifier->max = depth;
   return true;
+}
+
+/* A jump stays in the body it is in. */
+static bool kr_verify_jump(kr_verifier *verifier, uint32_t target, uint32_t depth) {
+  bool is_inside = verifier->n_loops == 0 ||
+                   target < verifier->program->code[verifier->loops[verifier->n_loops - 1]].c;
+  return is_inside && kr_verify_reach(verifier, target, depth);
+}
+
+/*
+ * EACH at pc, its body, NEXT at c - 1. Nobody may have jumped into the body;
+ * the way around it brings a result where the array was.
+ */
+static bool kr_verify_each(kr_verifier *verifier, uint32_t pc, uint32_t depth) {
+  const kr_instruction *code = verifier->program->code;
+  uint32_t end = code[pc].c;
+  const kr_instruction *next = &code[end - 1];
+  if (verifier->n_loops == KR_LIMIT_ITEM_NESTING || next->op != KR_OP_NEXT || next->c != pc + 1 ||
+      next->a != code[pc].a || !kr_function_is_each(code[pc].a))
+    return false;
+  for (uint32_t i = pc + 1; i < end; i++)
+    if (verifier->depths[i] != KR_DEPTH_UNKNOWN)
+      return false;
+  if (!kr_verify_jump(verifier, end, depth))
+    return false;
+  verifier->loops[verifier->n_loops++] = pc;
+  return kr_verify_reach(verifier, pc + 1, depth - 1);
+}
+
+static bool kr_verify_next(kr_verifier *verifier, uint32_t pc, uint32_t depth) {
+  if (verifier->n_loops == 0)
+    return false;
+  uint32_t each = verifier->loops[--verifier->n_loops];
+  return verifier->program->code[each].c == pc + 1 && depth == verifier->depths[each] &&
+         kr_verify_reach(verifier, pc + 1, depth);
 }
 
 static bool kr_verify_flow(kr_verifier *verifier, uint32_t pc) {
@@ -79,17 +122,26 @@ static bool kr_verify_flow(kr_verifier *verifier, uint32_t pc) {
   uint32_t after = depth - pops + (uint32_t)row->pushes;
   switch (in->op) {
   case KR_OP_HALT:
-    return depth == 0 && pc + 1 == verifier->program->n_code;
+    return depth == 0 && pc + 1 == verifier->program->n_code && verifier->n_loops == 0;
+  case KR_OP_RETURN:
+    return verifier->n_loops == 0 && kr_verify_reach(verifier, pc + 1, after);
+  case KR_OP_EACH:
+    return kr_verify_each(verifier, pc, depth);
+  case KR_OP_NEXT:
+    return kr_verify_next(verifier, pc, depth);
+  case KR_OP_ITEM:
+  case KR_OP_INDEX:
+    return verifier->n_loops > 0 && kr_verify_reach(verifier, pc + 1, after);
   case KR_OP_JUMP:
-    return kr_verify_reach(verifier, in->c, depth);
+    return kr_verify_jump(verifier, in->c, depth);
   case KR_OP_JUMP_FALSE:
   case KR_OP_JUMP_TRUE:
-    return kr_verify_reach(verifier, in->c, after) && kr_verify_reach(verifier, pc + 1, after);
+    return kr_verify_jump(verifier, in->c, after) && kr_verify_reach(verifier, pc + 1, after);
   case KR_OP_JUMP_SETTLED:
   case KR_OP_JUMP_UNEQUAL:
-    return kr_verify_reach(verifier, in->c, after + 1) && kr_verify_reach(verifier, pc + 1, after);
+    return kr_verify_jump(verifier, in->c, after + 1) && kr_verify_reach(verifier, pc + 1, after);
   case KR_OP_UNKNOWN:
-    return in->b >= 1 && in->b <= depth && kr_verify_reach(verifier, in->c, depth - in->b + 1) &&
+    return in->b >= 1 && in->b <= depth && kr_verify_jump(verifier, in->c, depth - in->b + 1) &&
            kr_verify_reach(verifier, pc + 1, depth);
   default:
     return kr_verify_reach(verifier, pc + 1, after);

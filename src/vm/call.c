@@ -143,6 +143,12 @@ static kr_status kr_call_preview(kr_vm *vm, unsigned function, const kr_call_mar
   return KR_OK;
 }
 
+kr_status kr_vm_preview_call(kr_vm *vm, unsigned function, const kr_value *arg, kr_value *result,
+                             bool *ret_is_done) {
+  kr_call_marks marks = kr_call_union(arg, 1);
+  return kr_call_preview(vm, function, &marks, result, ret_is_done);
+}
+
 static kr_status kr_call_register(kr_vm *vm, unsigned function, const kr_function_info *row,
                                   const kr_value *result) {
   const kr_derived_sink *derived = vm->input->derived;

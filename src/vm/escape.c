@@ -56,6 +56,9 @@ static kr_status kr_escape_url_byte(const kr_escape *escape, size_t at, kr_buf *
     is_kept = kr_escape_is_path_byte(byte) || byte == '?' || byte == '#' ||
               kr_escape_is_triplet(escape->whole, at);
     break;
+  case KR_CONTEXT_URL_PAIRS:
+    is_kept |= kr_escape_is_one_of(byte, "&=%");
+    break;
   case KR_CONTEXT_URL_RAW:
     if (byte <= 0x20 || byte == 0x7F)
       return KR_INVALID;

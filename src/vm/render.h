@@ -70,6 +70,12 @@ typedef struct kr_derived_sink {
   void *ctx;
 } kr_derived_sink;
 
+/** Where uuid() has its random bytes from. */
+typedef struct kr_random {
+  kr_status (*fill)(void *ctx, void *out, size_t len, kr_error *reterr);
+  void *ctx;
+} kr_random;
+
 typedef struct kr_render_input {
   const kr_json *payload;          /* NULL: missing */
   const kr_json *lookup;           /* NULL: missing, or unknown: */
@@ -78,6 +84,7 @@ typedef struct kr_render_input {
   const kr_secret_source *secrets; /* NULL: preview */
   const kr_derived_sink *derived;  /* NULL: nobody is told */
   const kr_clock *clock;           /* NULL: the system's */
+  const kr_random *random;         /* NULL: the system's */
   uint32_t fuel;                   /* 0: KR_LIMIT_FUEL */
 } kr_render_input;
 

@@ -15,7 +15,8 @@ kr_status kr_vm_fail(kr_vm *vm, kr_status status, kr_code code, const char *form
   char message[KR_ERROR_MESSAGE_BYTES];
   va_list args;
   va_start(args, format);
-  (void)vsnprintf(message, sizeof(message), format, args);
+  size_t n = kr_vm_item_words(vm, message, sizeof(message));
+  (void)vsnprintf(message + n, sizeof(message) - n, format, args);
   va_end(args);
   if (vm->reterr == NULL)
     return status;
@@ -128,7 +129,7 @@ kr_status kr_vm_secret(kr_vm *vm, uint32_t secret, kr_value *ret_value) {
 }
 
 /* A marked field in a preview holds no value worth showing: it becomes the placeholder. */
-static kr_status kr_vm_hide(kr_vm *vm, kr_value *value) {
+kr_status kr_vm_hide(kr_vm *vm, kr_value *value) {
   if (!kr_vm_is_preview(vm) || value->secrets == 0 || value->type != KR_VALUE_STRING ||
       value->n_parts > 0)
     return KR_OK;
@@ -262,6 +263,35 @@ static kr_status kr_vm_run(kr_vm *vm, kr_value *ret_top) {
       *stack++ = value;
       vm->pc = in->c - 1;
       break;
+    case KR_OP_EACH: {
+      bool is_done = false;
+      stack--;
+      KR_TRY(kr_vm_each(vm, in->a, stack, &value, &is_done));
+      if (!is_done)
+        break;
+      *stack++ = value;
+      vm->pc = in->c - 1;
+      break;
+    }
+    case KR_OP_NEXT: {
+      bool is_done = false;
+      stack--;
+      KR_TRY(kr_vm_next(vm, in->a, stack, &value, &is_done));
+      if (is_done)
+        *stack++ = value;
+      else
+        vm->pc = in->c - 1;
+      break;
+    }
+    case KR_OP_ITEM:
+      *stack++ = kr_vm_item(vm);
+      break;
+    case KR_OP_INDEX:
+      *stack++ = kr_vm_index(vm);
+      break;
+    case KR_OP_ITEM_VALUE:
+      KR_TRY(kr_vm_item_value(vm, in, &stack[-1]));
+      break;
     case KR_OP_EMIT_LITERAL:
       KR_TRY(kr_vm_put_literal(vm, kr_str_from(program->pool.ptr + in->c, in->b)));
       KR_TRY(kr_vm_check_output(vm));
@@ -310,6 +340,7 @@ static kr_status kr_vm_prepare(kr_vm *vm, const kr_program *program, const kr_re
   vm->rendered = rendered;
   vm->reterr = reterr;
   vm->pc = 0;
+  vm->n_frames = 0;
   vm->output_limit = kr_vm_output_limit(program->sink);
   vm->fuel = input->fuel == 0 ? KR_LIMIT_FUEL : input->fuel;
   void *memory = NULL;
@@ -385,6 +416,7 @@ void kr_vm_free(kr_vm *vm) {
   if (vm == NULL)
     return;
   kr_arena_done(&vm->arena);
+  kr_regex_scratch_free(vm->regex);
   kr_rendered_done(&vm->work);
   free(vm);
 }

@@ -6,6 +6,7 @@
  *   resolve.c  slots: paths into payload, lookup, processed, each resolved once
  *   output.c   marked bytes: escaping by context, spans, JSON text
  *   escape.c   the escapers and refusals, one per context
+ *   each.c     the loops of map and filter
  *   call.c     calling functions: conversions, marks, previews, registration
  *   functions_*.c  the bodies
  */
@@ -17,11 +18,23 @@
 
 #define KR_LIMIT_SCRATCH_BYTES (32u * 1024u * 1024u) /* memory of one render */
 
+/* A map or filter that is running: its array, the item, what it gave so far. */
+typedef struct kr_frame {
+  kr_value array;
+  kr_value *results; /* [array.count] */
+  uint32_t index;
+  uint32_t n_results;
+  kr_secret_set secrets; /* of the results and the array */
+  bool is_untrusted;
+  bool is_unknown;
+} kr_frame;
+
 typedef enum kr_slot_state { KR_SLOT_FRESH, KR_SLOT_RESOLVED } kr_slot_state;
 
 struct kr_vm {
-  kr_arena arena;   /* values of this render */
-  kr_rendered work; /* where functions build a result before it goes to the arena */
+  kr_arena arena;          /* values of this render */
+  kr_regex_scratch *regex; /* made when a pattern is first used */
+  kr_rendered work;        /* where functions build a result before it goes to the arena */
   const kr_program *program;
   const kr_render_input *input;
   kr_rendered *rendered;
@@ -29,6 +42,8 @@ struct kr_vm {
   kr_value *stack;
   kr_value *slots;
   uint8_t *slot_states;
+  kr_frame frames[KR_LIMIT_ITEM_NESTING];
+  uint32_t n_frames;
   uint32_t fuel;
   uint32_t pc;
   size_t segment;      /* start of the path segment being written */
@@ -68,6 +83,31 @@ kr_status kr_vm_secret(kr_vm *vm, uint32_t secret, kr_value *ret_value) KR_MUST_
 /** Call a function of the table (not a lazy one). args may be changed. */
 kr_status kr_vm_call(kr_vm *vm, unsigned function, kr_value *args, unsigned n_args,
                      kr_value *ret_value) KR_MUST_USE;
+
+/** In a preview: the text that stands for the result of a call over this argument, if any does. */
+kr_status kr_vm_preview_call(kr_vm *vm, unsigned function, const kr_value *arg, kr_value *result,
+                             bool *ret_is_done) KR_MUST_USE;
+
+/** EACH: begin with the first item, or *ret_is_done with the result of it all. */
+kr_status kr_vm_each(kr_vm *vm, unsigned function, const kr_value *array, kr_value *result,
+                     bool *ret_is_done) KR_MUST_USE;
+
+/** NEXT: keep what the body gave; on to the next item, or *ret_is_done with the result. */
+kr_status kr_vm_next(kr_vm *vm, unsigned function, const kr_value *given, kr_value *result,
+                     bool *ret_is_done) KR_MUST_USE;
+
+/** $item and $index of the innermost loop. */
+kr_value kr_vm_item(const kr_vm *vm);
+kr_value kr_vm_index(const kr_vm *vm);
+
+/** What $item.path gave: in a preview a secret is hidden; missing as the mode wants it. */
+kr_status kr_vm_item_value(kr_vm *vm, const kr_instruction *in, kr_value *value) KR_MUST_USE;
+
+/** "item 3: " into message when loops run; bytes written. */
+size_t kr_vm_item_words(const kr_vm *vm, char *message, size_t len);
+
+/** In a preview: the text of data that carries secrets gives way to the one that stands for it. */
+kr_status kr_vm_hide(kr_vm *vm, kr_value *value) KR_MUST_USE;
 
 /** `‹name(…)›`, for what depends on an unknown $lookup. */
 kr_status kr_vm_unknown_call(kr_vm *vm, unsigned function, kr_value *ret_value) KR_MUST_USE;

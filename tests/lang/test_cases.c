@@ -211,17 +211,29 @@ static kr_status kr_run_compile(kr_run *run, kr_sink sink) {
   return status;
 }
 
+/* 0, 1, 2, ... from the first call on */
+static kr_status kr_run_fill(void *ctx, void *out, size_t len, kr_error *reterr) {
+  uint8_t *next = ctx;
+  (void)reterr;
+  for (size_t i = 0; i < len; i++)
+    ((uint8_t *)out)[i] = (*next)++;
+  return KR_OK;
+}
+
 static void kr_run_execute(kr_run *run, kr_sink sink) {
   run->source = (kr_secret_source){.values = run->values, .names = &run->names};
   kr_derived_sink derived = {.add = kr_run_add, .ctx = run};
   char fuel[16];
   (void)snprintf(fuel, sizeof(fuel), "%.*s", KR_FMT(kr_case_get(run->test, "fuel", "0")));
+  uint8_t next = 0;
+  kr_random random = {.fill = kr_run_fill, .ctx = &next};
   kr_render_input input = {.payload = kr_run_json(run, "payload"),
                            .lookup = kr_run_json(run, "lookup"),
                            .processed = kr_run_json(run, "processed"),
                            .is_lookup_unknown = kr_run_flag(run, "unknown-lookup"),
                            .secrets = kr_run_flag(run, "preview") ? NULL : &run->source,
                            .derived = &derived,
+                           .random = &random,
                            .fuel = (uint32_t)atoi(fuel)};
   bool truth = false;
   kr_status status = sink == KR_SINK_CONDITION
