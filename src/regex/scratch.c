@@ -53,22 +53,27 @@ static int kr_scratch_step(pcre2_callout_block *block, void *data) {
   return 0;
 }
 
+static bool kr_scratch_fill(kr_regex_scratch *scratch) {
+  scratch->memory = pcre2_general_context_create(kr_scratch_alloc, kr_scratch_release, NULL);
+  if (scratch->memory == NULL)
+    return false;
+  scratch->limits = pcre2_match_context_create(scratch->memory);
+  scratch->match = pcre2_match_data_create(KR_LIMIT_PATTERN_GROUPS + 1, scratch->memory);
+  return scratch->limits != NULL && scratch->match != NULL;
+}
+
 kr_status kr_regex_scratch_new(kr_regex_scratch **ret_scratch) {
-  KR_CLEANUP(kr_regex_scratch_freep)
   kr_regex_scratch *scratch = calloc(1, sizeof(kr_regex_scratch));
   if (scratch == NULL)
     return KR_NOMEM;
-  scratch->memory = pcre2_general_context_create(kr_scratch_alloc, kr_scratch_release, NULL);
-  if (scratch->memory == NULL)
+  if (!kr_scratch_fill(scratch)) {
+    kr_regex_scratch_free(scratch);
     return KR_NOMEM;
-  scratch->limits = pcre2_match_context_create(scratch->memory);
-  scratch->match = pcre2_match_data_create(KR_LIMIT_PATTERN_GROUPS + 1, scratch->memory);
-  if (scratch->limits == NULL || scratch->match == NULL)
-    return KR_NOMEM;
+  }
   (void)pcre2_set_depth_limit(scratch->limits, KR_LIMIT_MATCH_DEPTH);
   (void)pcre2_set_heap_limit(scratch->limits, KR_LIMIT_MATCH_HEAP_KIB);
   (void)pcre2_set_callout(scratch->limits, kr_scratch_step, &scratch->counter);
-  *ret_scratch = KR_TAKE(scratch);
+  *ret_scratch = scratch;
   return KR_OK;
 }
 
