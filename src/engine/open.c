@@ -117,7 +117,8 @@ kr_status kr_engine_open(const kr_home_options *options, kr_engine **ret_engine,
 void kr_engine_close(kr_engine *engine) {
   if (engine == NULL)
     return;
-  KR_ASSERT(atomic_load(&engine->n_runs) == 0 && "every run is freed before its engine is closed");
+  bool every_run_was_freed_before = atomic_load(&engine->n_runs) == 0;
+  KR_ASSERT(every_run_was_freed_before);
 #ifdef KR_HAS_CONNECTOR
   kr_http_free(engine->http);
 #endif
@@ -128,8 +129,8 @@ void kr_engine_close(kr_engine *engine) {
   kr_store_closep(&engine->events_store);
   kr_store_closep(&engine->vault_store);
   kr_keyring_free(engine->keyring);
-  KR_ASSERT((engine->pool == NULL || kr_secure_used(engine->pool) == 0) &&
-            "every kr_secret is freed before its engine is closed");
+  bool every_secret_was_freed_before = engine->pool == NULL || kr_secure_used(engine->pool) == 0;
+  KR_ASSERT(every_secret_was_freed_before);
   kr_secure_free(engine->pool);
   if (engine->has_mutex)
     (void)pthread_mutex_destroy(&engine->mutex);

@@ -454,7 +454,8 @@ static void assert_aborts(fixture *self, void (*work)(fixture *self)) {
   pid_t pid = fork();
   assert_true(pid >= 0);
   if (pid == 0) {
-    (void)freopen("/dev/null", "w", stderr);
+    if (freopen("/dev/null", "w", stderr) == NULL)
+      _exit(99);
     fixture_open(self);
     work(self);
     _exit(0);

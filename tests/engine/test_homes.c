@@ -71,9 +71,9 @@ static int setup(void **state) {
 
 static int teardown(void **state) {
   (void)state;
-  (void)chdir(before);
+  int moved = chdir(before);
   fixture_remove(folder);
-  return 0;
+  return moved;
 }
 
 static char listing[16384];
