@@ -53,6 +53,23 @@ static void kr_fuzz_open(kr_fuzz_state *state) {
   kr_fuzz_names_reset(&state->names);
 }
 
+/* A clock that stands, so that two renders give the same. */
+static int64_t kr_fuzz_wall_ms(void *ctx) {
+  (void)ctx;
+  return INT64_C(1767323045678);
+}
+
+/* Every zone is this one; the files of the system are not part of an input. */
+static kr_status kr_fuzz_zone(void *ctx, kr_str name, kr_buf *out, kr_error *reterr) {
+  (void)ctx;
+  KR_FUZZ_MUST(kr_zone_name_is_safe(name));
+  static const uint8_t file[] = "TZif\0" /* header, then one kind of local time: +1 h, "X" */
+                                "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+                                "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1\0\0\0\2"
+                                "\0\0\x0e\x10\0\0X";
+  return kr_buf_explain(out, kr_buf_append(out, kr_str_from(file, sizeof(file))), "zone", reterr);
+}
+
 static kr_status kr_fuzz_told(void *ctx, kr_secret_set secrets, uint8_t function, kr_str bytes) {
   kr_fuzz_state *state = ctx;
   KR_FUZZ_MUST(secrets != 0 && bytes.len > 0 && function != 254);
@@ -169,7 +186,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   kr_secret_source secrets = {.values = state.values, .names = &state.names};
   kr_random random = {.fill = kr_fuzz_random};
   kr_derived_sink derived = {.add = kr_fuzz_told, .ctx = &state};
-  kr_render_input input = {.payload = payload,
+  kr_clock clock = {.wall_ms = kr_fuzz_wall_ms};
+  kr_zone_reader zones = {.read = kr_fuzz_zone};
+  kr_render_input input = {.clock = &clock,
+                           .zones = &zones,
+                           .payload = payload,
                            .lookup = payload,
                            .processed = payload,
                            .is_lookup_unknown = (data[1] & 8) != 0,

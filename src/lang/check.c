@@ -160,6 +160,8 @@ static const char *kr_check_accepted(char param) {
   case 'n':
   case 'i':
     return "na";
+  case 'q':
+    return "nla";
   case 'l':
     return "la";
   case 'o':
@@ -179,6 +181,8 @@ const char *kr_check_param_name(char param) {
     return "a number";
   case 'i':
     return "an integer";
+  case 'q':
+    return "a number or an array";
   case 'l':
     return "an array";
   case 'o':

@@ -22,6 +22,7 @@ static kr_status kr_call_mismatch(kr_vm *vm, const char *function, unsigned inde
   const char *wanted = param == 's'   ? "a string"
                        : param == 'n' ? "a number"
                        : param == 'i' ? "an integer"
+                       : param == 'q' ? "a number or an array"
                        : param == 'l' ? "an array"
                        : param == 'o' ? "an object"
                                       : "a string or an array";
@@ -43,6 +44,9 @@ static kr_status kr_call_convert(kr_vm *vm, const kr_function_info *row, unsigne
     break;
   case 'n':
     is_good = kr_value_is_number(arg);
+    break;
+  case 'q':
+    is_good = kr_value_is_number(arg) || kr_value_is_array(arg);
     break;
   case 'i':
     is_good = kr_value_to_int(arg, &integer);

@@ -20,6 +20,7 @@
 #define KR_VM_RENDER_H
 
 #include "base/clock.h"
+#include "base/zoneinfo.h"
 #include "lang/compile.h"
 #include "secmem/secure.h"
 
@@ -85,6 +86,7 @@ typedef struct kr_render_input {
   const kr_derived_sink *derived;  /* NULL: nobody is told */
   const kr_clock *clock;           /* NULL: the system's */
   const kr_random *random;         /* NULL: the system's */
+  const kr_zone_reader *zones;     /* NULL: the system's; a VM keeps zones it has read */
   uint32_t fuel;                   /* 0: KR_LIMIT_FUEL */
 } kr_render_input;
 

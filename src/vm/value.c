@@ -74,7 +74,8 @@ typedef struct kr_decimal {
   int64_t exponent; /* value = 0.d1d2d3... * 10^exponent */
 } kr_decimal;
 
-#define KR_EXPONENT_MAX 1000000000
+/* Exponents beyond 10^17 are cut to it: no two numbers of such size can be told apart. */
+#define KR_EXPONENT_MAX INT64_C(100000000000000000)
 
 static int64_t kr_decimal_exponent(kr_str text, size_t at) {
   bool is_negative = at < text.len && text.ptr[at] == '-';

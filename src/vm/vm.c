@@ -341,6 +341,7 @@ static kr_status kr_vm_prepare(kr_vm *vm, const kr_program *program, const kr_re
   vm->reterr = reterr;
   vm->pc = 0;
   vm->n_frames = 0;
+  vm->has_now = false;
   vm->output_limit = kr_vm_output_limit(program->sink);
   vm->fuel = input->fuel == 0 ? KR_LIMIT_FUEL : input->fuel;
   void *memory = NULL;
@@ -418,5 +419,6 @@ void kr_vm_free(kr_vm *vm) {
   kr_arena_done(&vm->arena);
   kr_regex_scratch_free(vm->regex);
   kr_rendered_done(&vm->work);
+  kr_zone_cache_done(&vm->zones);
   free(vm);
 }

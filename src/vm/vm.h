@@ -15,6 +15,7 @@
 
 #include "secmem/sensitive.h"
 #include "vm/value.h"
+#include "vm/zone.h"
 
 #define KR_LIMIT_SCRATCH_BYTES (32u * 1024u * 1024u) /* memory of one render */
 
@@ -48,6 +49,9 @@ struct kr_vm {
   uint32_t pc;
   size_t segment;      /* start of the path segment being written */
   size_t output_limit; /* bytes, by sink */
+  bool has_now;        /* now() was called in this render, and is */
+  int64_t now_ms;
+  kr_zone_cache zones; /* stays from render to render */
 };
 
 /** Describe a failure at the instruction being run; returns status. */

@@ -47,6 +47,8 @@ LIMITS = [
     ("KR_LIMIT_SPANS", "src/vm/render.h", "stretches of one output that come from a secret", "", ""),
     ("KR_LIMIT_FUEL", "src/vm/render.h", "work of one render", "units", "E509"),
     ("KR_LIMIT_SCRATCH_BYTES", "src/vm/vm.h", "memory of one render", "bytes", "E511"),
+    ("KR_LIMIT_ROUND_DIGITS", "src/vm/number.h", "digits of round and formatNumber", "", "E351"),
+    ("KR_ZONE_FILE_BYTES", "src/base/zoneinfo.h", "the file of a time zone", "bytes", "E363"),
 ]
 BY_RUNNER = {"missing", "raw", "secret", "field", "fuel"}
 DATA = ("payload", "lookup", "processed")

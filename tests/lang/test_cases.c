@@ -220,6 +220,13 @@ static kr_status kr_run_fill(void *ctx, void *out, size_t len, kr_error *reterr)
   return KR_OK;
 }
 
+/* 2026-01-02T03:04:05.678Z, unless the case says otherwise. */
+static int64_t kr_run_wall_ms(void *ctx) {
+  char text[32];
+  (void)snprintf(text, sizeof(text), "%.*s", KR_FMT(kr_case_get(ctx, "now", "1767323045678")));
+  return strtoll(text, NULL, 10);
+}
+
 static void kr_run_execute(kr_run *run, kr_sink sink) {
   run->source = (kr_secret_source){.values = run->values, .names = &run->names};
   kr_derived_sink derived = {.add = kr_run_add, .ctx = run};
@@ -227,7 +234,9 @@ static void kr_run_execute(kr_run *run, kr_sink sink) {
   (void)snprintf(fuel, sizeof(fuel), "%.*s", KR_FMT(kr_case_get(run->test, "fuel", "0")));
   uint8_t next = 0;
   kr_random random = {.fill = kr_run_fill, .ctx = &next};
-  kr_render_input input = {.payload = kr_run_json(run, "payload"),
+  kr_clock clock = {.wall_ms = kr_run_wall_ms, .ctx = (void *)(uintptr_t)run->test};
+  kr_render_input input = {.clock = &clock,
+                           .payload = kr_run_json(run, "payload"),
                            .lookup = kr_run_json(run, "lookup"),
                            .processed = kr_run_json(run, "processed"),
                            .is_lookup_unknown = kr_run_flag(run, "unknown-lookup"),
