@@ -53,9 +53,11 @@ def static_flags(stage):
     required = ask(stage, "--print-requires-private", "krosyn")
     names = [word for word in required or [] if word[0].isalpha()]  # without ">=" and versions
     theirs = ask(stage, "--libs", *names)
-    if not ours or not theirs:
+    with open(os.path.join(find(stage, "krosyn.pc"), "krosyn.pc"), encoding="utf-8") as text:
+        private = [line.split(":", 1)[1].split() for line in text if line.startswith("Libs.private:")]
+    if not ours or not theirs or not case("krosyn.pc names what the static library needs besides", len(private) == 1):
         return None
-    return ["-l:libkrosyn.a" if flag == "-lkrosyn" else flag for flag in ours] + theirs + ["-pthread"]
+    return ["-l:libkrosyn.a" if flag == "-lkrosyn" else flag for flag in ours] + theirs + private[0]
 
 
 def try_one(kind, stage, arguments, environment):
