@@ -157,6 +157,8 @@ static kr_status kr_compile_finish(kr_compiler *compiler, kr_program **ret_progr
     return compiler->is_limit ? KR_LIMIT : KR_SYNTAX;
   uint32_t n_positions = 0;
   uint32_t n_pool = 0;
+  static const uint8_t padding[KR_POOL_PADDING] = {0};
+  KR_TRY(kr_buf_append(&compiler->pool, kr_str_from(padding, sizeof(padding))));
 #define KR_MOVE(buf, type, items, count)                                                           \
   KR_TRY(kr_compile_move(program, &compiler->buf, sizeof(type), (const void **)&(items), &(count)))
   KR_MOVE(code, kr_instruction, program->code, program->n_code);
@@ -169,7 +171,7 @@ static kr_status kr_compile_finish(kr_compiler *compiler, kr_program **ret_progr
   KR_MOVE(references, kr_str, program->references, program->n_references);
   KR_MOVE(sites, kr_site, program->sites, program->n_sites);
 #undef KR_MOVE
-  program->pool.len = n_pool;
+  program->pool.len = n_pool - sizeof(padding);
   KR_ASSERT(n_positions == program->n_code);
   KR_TRY(kr_compile_names(compiler));
   kr_error error;

@@ -178,6 +178,9 @@ typedef struct kr_site {
   uint8_t context;
 } kr_site;
 
+/* Readable bytes behind the pool, so that literals are copied in steps of 32 bytes. */
+#define KR_POOL_PADDING 32u
+
 struct kr_program {
   kr_sink sink;
   kr_missing_mode missing;

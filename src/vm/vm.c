@@ -38,13 +38,9 @@ kr_status kr_vm_refuse_secret(kr_vm *vm, kr_secret_set secrets, const char *plac
   return status;
 }
 
-kr_status kr_vm_spend(kr_vm *vm, size_t n_bytes) {
-  size_t cost = n_bytes / 32;
-  if (cost > vm->fuel)
-    return kr_vm_fail(vm, KR_LIMIT, KR_E_FUEL, "the work of this render is above its limit of %u",
-                      vm->input->fuel == 0 ? KR_LIMIT_FUEL : vm->input->fuel);
-  vm->fuel -= (uint32_t)cost;
-  return KR_OK;
+kr_status kr_vm_fail_fuel(kr_vm *vm) {
+  return kr_vm_fail(vm, KR_LIMIT, KR_E_FUEL, "the work of this render is above its limit of %u",
+                    vm->input->fuel == 0 ? KR_LIMIT_FUEL : vm->input->fuel);
 }
 
 kr_status kr_vm_alloc(kr_vm *vm, size_t len, void **ret_ptr) {
@@ -110,6 +106,7 @@ kr_status kr_vm_secret(kr_vm *vm, uint32_t secret, kr_value *ret_value) {
     const kr_secret *opened = secret < source->names->count ? source->values[secret] : NULL;
     if (opened == NULL)
       return kr_vm_secret_missing(vm, name);
+    vm->is_sensitive = true;
     text = kr_secret_reveal(opened);
     if (text.len > KR_LIMIT_STRING_BYTES)
       return kr_vm_refuse_secret(vm, (kr_secret_set)1 << secret, "template");
@@ -180,9 +177,12 @@ static kr_status kr_vm_collect(kr_vm *vm, const kr_value *items, uint32_t count,
 static kr_status kr_vm_run(kr_vm *vm, kr_value *ret_top) {
   const kr_program *program = vm->program;
   kr_value *stack = vm->stack; /* next free */
-  kr_value value = {0};
-  for (vm->pc = 0; vm->pc < program->n_code; vm->pc++) {
-    const kr_instruction *in = &program->code[vm->pc];
+  kr_value value;
+  for (uint32_t pc = 0; pc < program->n_code; pc++) {
+    if (program->code[pc].op == KR_OP_EMIT_LITERAL || program->code[pc].op == KR_OP_EMIT_SLOT)
+      pc = kr_vm_emit_run(vm, pc);
+    const kr_instruction *in = &program->code[pc];
+    vm->pc = pc;
     KR_TRY(kr_vm_spend(vm, 32));
     switch ((kr_opcode)in->op) {
     case KR_OP_HALT:
@@ -225,21 +225,21 @@ static kr_status kr_vm_run(kr_vm *vm, kr_value *ret_top) {
       stack--;
       break;
     case KR_OP_JUMP:
-      vm->pc = in->c - 1;
+      pc = in->c - 1;
       break;
     case KR_OP_JUMP_FALSE:
       stack--;
       if (!kr_value_truth(stack))
-        vm->pc = in->c - 1;
+        pc = in->c - 1;
       break;
     case KR_OP_JUMP_TRUE:
       stack--;
       if (kr_value_truth(stack))
-        vm->pc = in->c - 1;
+        pc = in->c - 1;
       break;
     case KR_OP_JUMP_SETTLED:
       if (stack[-1].type != KR_VALUE_MISSING && stack[-1].type != KR_VALUE_NULL)
-        vm->pc = in->c - 1;
+        pc = in->c - 1;
       else
         stack--;
       break;
@@ -251,7 +251,7 @@ static kr_status kr_vm_run(kr_vm *vm, kr_value *ret_top) {
       if (is_equal)
         stack--;
       else
-        vm->pc = in->c - 1;
+        pc = in->c - 1;
       break;
     }
     case KR_OP_UNKNOWN:
@@ -260,7 +260,7 @@ static kr_status kr_vm_run(kr_vm *vm, kr_value *ret_top) {
       KR_TRY(kr_vm_unknown_call(vm, in->a, &value));
       stack -= in->b;
       *stack++ = value;
-      vm->pc = in->c - 1;
+      pc = in->c - 1;
       break;
     case KR_OP_EMIT_LITERAL:
       KR_TRY(kr_vm_put_literal(vm, kr_str_from(program->pool.ptr + in->c, in->b)));
@@ -312,21 +312,28 @@ static kr_status kr_vm_prepare(kr_vm *vm, const kr_program *program, const kr_re
   vm->pc = 0;
   vm->output_limit = kr_vm_output_limit(program->sink);
   vm->fuel = input->fuel == 0 ? KR_LIMIT_FUEL : input->fuel;
+  vm->slots = NULL;
+  vm->is_sensitive = false;
+  vm->hint_base = (uint32_t)((uintptr_t)program / sizeof(void *) * 0x9E3779B1u >> 7);
+  size_t trees_bytes = (program->n_slots + 1u) * sizeof(kr_json *);
+  size_t stack_bytes = (program->max_stack + 1u) * sizeof(kr_value);
   void *memory = NULL;
-  KR_TRY(kr_vm_alloc(vm, (program->max_stack + 1u) * sizeof(kr_value), &memory));
+  KR_TRY(kr_vm_alloc(vm, stack_bytes + trees_bytes, &memory));
   vm->stack = memory;
-  KR_TRY(kr_vm_alloc(vm, (program->n_slots + 1u) * sizeof(kr_value), &memory));
-  vm->slots = memory;
-  KR_TRY(kr_vm_alloc(vm, program->n_slots + 1u, &memory));
-  vm->slot_states = memory;
-  memset(vm->slot_states, KR_SLOT_FRESH, program->n_slots + 1u);
+  vm->trees = (const kr_json **)(void *)((uint8_t *)memory + stack_bytes);
+  memset((void *)vm->trees, 0, trees_bytes);
   return KR_OK;
 }
 
 /* Wipe what was made from secrets; keep the memory. */
 static void kr_vm_clear(kr_vm *vm) {
-  kr_arena_reset(&vm->arena);
-  kr_buf_reset(&vm->work.buf);
+  if (vm->is_sensitive) {
+    kr_arena_reset(&vm->arena);
+    kr_buf_reset(&vm->work.buf);
+  } else {
+    kr_arena_rewind(&vm->arena);
+    vm->work.buf.len = 0;
+  }
   vm->program = NULL;
   vm->input = NULL;
   vm->rendered = NULL;

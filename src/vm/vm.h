@@ -4,6 +4,7 @@
  *
  *   vm.c       the loop, and the two entries of render.h
  *   resolve.c  slots: paths into payload, lookup, processed, each resolved once
+ *   emit_run.c runs of literals and plain values, the common case
  *   output.c   marked bytes: escaping by context, spans, JSON text
  *   escape.c   the escapers and refusals, one per context
  *   call.c     calling functions: conversions, marks, previews, registration
@@ -19,6 +20,13 @@
 
 typedef enum kr_slot_state { KR_SLOT_FRESH, KR_SLOT_RESOLVED } kr_slot_state;
 
+/*
+ * Where in its object a key was found last, by program and slot: payloads of
+ * one source have their members in one order. Only ever a first guess, so that
+ * slots of several programs may share an entry.
+ */
+#define KR_VM_HINTS 2048u
+
 struct kr_vm {
   kr_arena arena;   /* values of this render */
   kr_rendered work; /* where functions build a result before it goes to the arena */
@@ -27,12 +35,17 @@ struct kr_vm {
   kr_rendered *rendered;
   kr_error *reterr;
   kr_value *stack;
-  kr_value *slots;
+  const kr_json **trees; /* [n_slots] NULL: not resolved, or no node of input data */
+  kr_value *slots;       /* [n_slots] the others; NULL until one is needed */
   uint8_t *slot_states;
+  bool is_sensitive; /* a secret or what derives from one was touched */
   uint32_t fuel;
   uint32_t pc;
   size_t segment;      /* start of the path segment being written */
   size_t output_limit; /* bytes, by sink */
+  uint32_t hint_base;
+  uint32_t last_member; /* index of the member found last, in whatever object */
+  uint16_t hints[KR_VM_HINTS];
 };
 
 /** Describe a failure at the instruction being run; returns status. */
@@ -42,13 +55,29 @@ kr_status kr_vm_fail(kr_vm *vm, kr_status status, kr_code code, const char *form
 /** The one error for a secret that its place refuses: never says why. */
 kr_status kr_vm_refuse_secret(kr_vm *vm, kr_secret_set secrets, const char *place);
 
+/** The failure of kr_vm_spend(). */
+kr_status kr_vm_fail_fuel(kr_vm *vm);
+
 /** Pay for reading or writing n_bytes, before the work. */
-kr_status kr_vm_spend(kr_vm *vm, size_t n_bytes) KR_MUST_USE;
+KR_MUST_USE static inline kr_status kr_vm_spend(kr_vm *vm, size_t n_bytes) {
+  size_t cost = n_bytes / 32;
+  if (__builtin_expect(cost > vm->fuel, 0))
+    return kr_vm_fail_fuel(vm);
+  vm->fuel -= (uint32_t)cost;
+  return KR_OK;
+}
 
 /** len bytes of this render; *ret_ptr is never NULL on KR_OK. */
 kr_status kr_vm_alloc(kr_vm *vm, size_t len, void **ret_ptr) KR_MUST_USE;
 
 static inline bool kr_vm_is_preview(const kr_vm *vm) { return vm->input->secrets == NULL; }
+
+/** The node of input data at a slot; NULL: kr_vm_slot() says what stands there. */
+const kr_json *kr_vm_tree_resolve(kr_vm *vm, uint32_t slot);
+static inline const kr_json *kr_vm_tree(kr_vm *vm, uint32_t slot) {
+  const kr_json *tree = vm->trees[slot];
+  return tree != NULL ? tree : kr_vm_tree_resolve(vm, slot);
+}
 
 /** Value of a slot, perhaps missing. Does not apply the mode. */
 kr_status kr_vm_slot(kr_vm *vm, uint32_t slot, kr_value *ret_value) KR_MUST_USE;
@@ -87,6 +116,9 @@ kr_status kr_vm_build_take(kr_vm *vm, kr_value *ret_string) KR_MUST_USE;
 /** Write a value into the output for its context. */
 kr_status kr_vm_emit(kr_vm *vm, kr_context context, const kr_value *value,
                      bool is_whole) KR_MUST_USE;
+
+/** Literals and plain references from pc on; returns where the first other instruction is. */
+uint32_t kr_vm_emit_run(kr_vm *vm, uint32_t pc);
 
 /** Is the output within the limit of its sink? */
 kr_status kr_vm_check_output(kr_vm *vm) KR_MUST_USE;
