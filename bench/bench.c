@@ -38,8 +38,10 @@ void kr_bench_init(kr_bench *bench, const char *suite, int argc, char **argv) {
       bench->is_quick = true;
     else if (strcmp(argv[i], "--json") == 0)
       bench->is_json = true;
+    else if (strncmp(argv[i], "--only=", 7) == 0)
+      bench->only = argv[i] + 7;
     else
-      kr_bench_die(argv[i], "unknown option; there are --quick and --json");
+      kr_bench_die(argv[i], "unknown option; there are --quick, --json and --only=CASE");
   }
   int core = sched_getcpu();
   cpu_set_t cores;
@@ -88,6 +90,8 @@ void kr_bench_case(const kr_bench *bench, const char *name, kr_bench_unit unit, 
   static double values[KR_BENCH_ENGINES_MAX][ROUNDS];
   size_t calls[KR_BENCH_ENGINES_MAX];
   size_t n_rounds = bench->is_quick ? ROUNDS_QUICK : ROUNDS;
+  if (bench->only != NULL && strcmp(bench->only, name) != 0)
+    return;
   if (n_engines == 0 || n_engines > KR_BENCH_ENGINES_MAX)
     kr_bench_die(name, "wrong number of engines");
   for (size_t e = 0; e < n_engines; e++)

@@ -7,7 +7,7 @@
  * greatest show the spread. Only ratios within one run mean anything.
  *
  *   kr_bench bench;
- *   kr_bench_init(&bench, "redact", argc, argv);         // --quick, --json
+ *   kr_bench_init(&bench, "redact", argc, argv);         // --quick, --json, --only=CASE
  *   kr_bench_case(&bench, "secrets-20", KR_BENCH_GB_PER_S, text.len, engines, 3);
  */
 #ifndef KR_BENCH_BENCH_H
@@ -38,8 +38,9 @@ typedef struct kr_bench_batch {
 
 typedef struct kr_bench {
   const char *suite;
-  bool is_quick; /* fewer and shorter rounds: for trying out, not for quoting */
-  bool is_json;  /* one object a line: suite, case, engine, value, unit, min, max, n */
+  bool is_quick;    /* fewer and shorter rounds: for trying out, not for quoting */
+  const char *only; /* this case alone; NULL: all */
+  bool is_json;     /* one object a line: suite, case, engine, value, unit, min, max, n */
 } kr_bench;
 
 /** Reads the options, pins the process to the core it is on. Ends the process on a wrong option. */

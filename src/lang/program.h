@@ -81,6 +81,7 @@ typedef struct kr_function_info {
   uint8_t marks;     /* kr_marks */
   uint8_t registers; /* kr_registers */
   uint8_t cost;
+  uint8_t n_params; /* letters in params */
   const char *example;
   const char *expected;
   const char *group; /* the last three are for people */

@@ -51,8 +51,7 @@ static bool kr_run_copy_plain(uint8_t *out, kr_str text, uint8_t bit) {
 #define KR_RUN_NOT_PLAIN SIZE_MAX
 
 /* Bytes written for a string or number, or KR_RUN_NOT_PLAIN; at most two more than it has. */
-static inline size_t kr_run_value(kr_context context, uint8_t *out, const kr_json *tree) {
-  kr_str text = kr_str_from(tree->text, tree->count);
+static inline size_t kr_run_value(kr_context context, uint8_t *out, kr_str text, bool is_number) {
   switch (context) {
   case KR_CONTEXT_TEXT:
     kr_copy_exact(out, text.ptr, text.len);
@@ -61,7 +60,7 @@ static inline size_t kr_run_value(kr_context context, uint8_t *out, const kr_jso
     return kr_copy_json(out, text.ptr, text.len) ? text.len : KR_RUN_NOT_PLAIN;
   case KR_CONTEXT_JSON_VALUE:
   case KR_CONTEXT_VALUE:
-    if (tree->type == KR_JSON_NUMBER) {
+    if (is_number) {
       kr_copy_exact(out, text.ptr, text.len);
       return text.len;
     }
@@ -123,7 +122,8 @@ uint32_t kr_vm_emit_run(kr_vm *vm, uint32_t pc) {
     uint32_t cost = 1 + (uint32_t)(len / 32);
     if (len + 2 > (size_t)(last - out) || cost > vm->fuel)
       break;
-    size_t written = kr_run_value((kr_context)in->a, out, tree);
+    size_t written = kr_run_value((kr_context)in->a, out, kr_str_from(tree->text, len),
+                                  tree->type == KR_JSON_NUMBER);
     if (written == KR_RUN_NOT_PLAIN)
       break;
     vm->fuel -= cost;
@@ -131,4 +131,23 @@ uint32_t kr_vm_emit_run(kr_vm *vm, uint32_t pc) {
   }
   buf->len = (size_t)(out - buf->ptr);
   return (uint32_t)(in - program->code);
+}
+
+bool kr_vm_emit_plain(kr_vm *vm, kr_context context, const kr_value *value) {
+  kr_buf *buf = &vm->rendered->buf;
+  bool is_number = value->type == KR_VALUE_NUMBER;
+  size_t len = value->count;
+  if ((value->type != KR_VALUE_STRING && !is_number) || value->secrets != 0 || value->n_parts > 0 ||
+      value->is_unknown || buf->cap < KR_COPY_SLACK || len / 32 > vm->fuel)
+    return false;
+  const uint8_t *last = kr_run_last(vm, buf);
+  uint8_t *out = buf->ptr + buf->len;
+  if (buf->len > buf->cap - KR_COPY_SLACK || len + 2 > (size_t)(last - out))
+    return false;
+  size_t written = kr_run_value(context, out, kr_value_text(value), is_number);
+  if (written == KR_RUN_NOT_PLAIN)
+    return false;
+  vm->fuel -= (uint32_t)(len / 32);
+  buf->len += written;
+  return true;
 }

@@ -84,7 +84,22 @@ static inline bool kr_value_is_number(const kr_value *value) {
 const char *kr_value_type_name(const kr_value *value);
 
 /** A tree node as a value, with the marks given. */
-kr_value kr_value_from_json(const kr_json *json, bool is_untrusted, kr_secret_set secrets);
+static inline kr_value kr_value_from_json(const kr_json *json, bool is_untrusted,
+                                          kr_secret_set secrets) {
+  static const uint8_t types[] = {
+      [KR_JSON_NULL] = KR_VALUE_NULL,     [KR_JSON_FALSE] = KR_VALUE_FALSE,
+      [KR_JSON_TRUE] = KR_VALUE_TRUE,     [KR_JSON_NUMBER] = KR_VALUE_NUMBER,
+      [KR_JSON_STRING] = KR_VALUE_STRING, [KR_JSON_ARRAY] = KR_VALUE_TREE,
+      [KR_JSON_OBJECT] = KR_VALUE_TREE};
+  kr_value value = {.type = types[json->type],
+                    .is_untrusted = is_untrusted,
+                    .count = json->count,
+                    .secrets = secrets,
+                    .text = json->text};
+  if (value.type == KR_VALUE_TREE)
+    value.tree = json;
+  return value;
+}
 
 /** Items of an array, members of an object; index below count. */
 kr_value kr_value_item(const kr_value *array, uint32_t index);

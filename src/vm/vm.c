@@ -191,8 +191,8 @@ static kr_status kr_vm_run(kr_vm *vm, kr_value *ret_top) {
       *stack++ = kr_value_from_json(&program->constants[in->c], false, 0);
       break;
     case KR_OP_SLOT:
-      KR_TRY(kr_vm_read_slot(vm, in->c, in->a != 0, &value));
-      *stack++ = value;
+      KR_TRY(kr_vm_read_slot(vm, in->c, in->a != 0, stack));
+      stack++;
       break;
     case KR_OP_SECRET:
       KR_TRY(kr_vm_secret(vm, in->c, &value));
@@ -268,6 +268,8 @@ static kr_status kr_vm_run(kr_vm *vm, kr_value *ret_top) {
       break;
     case KR_OP_EMIT:
       stack--;
+      if (kr_vm_emit_plain(vm, (kr_context)in->a, stack))
+        break;
       KR_TRY(kr_vm_emit(vm, (kr_context)in->a, stack, in->b != 0));
       KR_TRY(kr_vm_check_output(vm));
       break;

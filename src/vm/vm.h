@@ -120,6 +120,9 @@ kr_status kr_vm_emit(kr_vm *vm, kr_context context, const kr_value *value,
 /** Literals and plain references from pc on; returns where the first other instruction is. */
 uint32_t kr_vm_emit_run(kr_vm *vm, uint32_t pc);
 
+/** Write a value that needs no care; false, and nothing done, for any other (kr_vm_emit). */
+bool kr_vm_emit_plain(kr_vm *vm, kr_context context, const kr_value *value);
+
 /** Is the output within the limit of its sink? */
 kr_status kr_vm_check_output(kr_vm *vm) KR_MUST_USE;
 
