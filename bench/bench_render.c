@@ -60,7 +60,7 @@ static void kr_job_begin(kr_job *job, kr_sink sink) {
 
 static kr_str kr_job_output(kr_job *job, const kr_program *program, const kr_json *payload) {
   kr_render_input input = {.payload = payload};
-  kr_error error = {0};
+  static kr_error error; /* set on failure only */
   if (kr_vm_render(job->vm, program, &input, &job->rendered, &error) != KR_OK)
     kr_bench_die("render", error.message);
   return kr_buf_str(&job->rendered.buf);
@@ -145,7 +145,7 @@ static void kr_request_put(kr_request_job *request, kr_str bytes) {
 
 static void kr_request_build(kr_request_job *request, kr_str text) {
   const kr_json *payload = NULL;
-  kr_error error = {0};
+  static kr_error error;
   kr_arena_reset(&request->arena);
   kr_buf_reset(&request->out);
   if (kr_json_parse(text, NULL, &request->arena, &payload, &error) != KR_OK)
@@ -194,7 +194,7 @@ static void kr_run_request(const kr_bench *bench) {
 static void kr_condition_call(void *ctx) {
   kr_job *job = ctx;
   kr_render_input input = {.payload = job->work->payloads[job->turn++ % KR_CASE_PAYLOADS]};
-  kr_error error = {0};
+  static kr_error error;
   bool truth = false;
   if (kr_vm_condition(job->vm, job->program, &input, &truth, &error) != KR_OK || !truth)
     kr_bench_die("condition", error.message);
@@ -221,7 +221,7 @@ typedef struct kr_parse_job {
 static void kr_parse_call(void *ctx) {
   kr_parse_job *parse = ctx;
   const kr_json *json = NULL;
-  kr_error error = {0};
+  static kr_error error;
   kr_arena_reset(&parse->arena);
   if (kr_json_parse(parse->text, NULL, &parse->arena, &json, &error) != KR_OK)
     kr_bench_die("json", error.message);

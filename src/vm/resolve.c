@@ -151,7 +151,7 @@ kr_status kr_vm_slot(kr_vm *vm, uint32_t slot, kr_value *ret_value) {
   const kr_json *tree = kr_vm_tree(vm, slot);
   vm->is_sensitive |= row->secrets != 0;
   if (tree != NULL) {
-    *ret_value = kr_value_from_json(tree, row->is_untrusted, row->secrets);
+    kr_value_set_json(ret_value, tree, row->is_untrusted, row->secrets);
     return KR_OK;
   }
   KR_TRY(kr_resolve_prepare(vm));

@@ -6,6 +6,7 @@
 #include "vm/vm.h"
 
 #include "base/assert.h"
+#include "vm/copy.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -141,7 +142,14 @@ static kr_status kr_vm_hide(kr_vm *vm, kr_value *value) {
   return KR_OK;
 }
 
-static kr_status kr_vm_read_slot(kr_vm *vm, uint32_t slot, bool is_kept, kr_value *ret_value) {
+static inline kr_status kr_vm_read_slot(kr_vm *vm, uint32_t slot, bool is_kept,
+                                        kr_value *ret_value) {
+  const kr_slot *row = &vm->program->slots[slot];
+  const kr_json *tree = kr_vm_tree(vm, slot);
+  if (tree != NULL && row->secrets == 0) {
+    kr_value_set_json(ret_value, tree, row->is_untrusted, 0);
+    return KR_OK;
+  }
   KR_TRY(kr_vm_slot(vm, slot, ret_value));
   if (ret_value->type == KR_VALUE_MISSING && !is_kept)
     return kr_vm_missing_slot(vm, slot, ret_value);
@@ -173,11 +181,27 @@ static kr_status kr_vm_collect(kr_vm *vm, const kr_value *items, uint32_t count,
   return KR_OK;
 }
 
+/* equals() of two texts without marks, the most frequent condition; false: call it in full. */
+static inline bool kr_vm_equal_texts(kr_vm *vm, const kr_value *args, kr_value *ret_value) {
+  const kr_value *a = &args[0];
+  const kr_value *b = &args[1];
+  bool are_plain = a->type == KR_VALUE_STRING && b->type == KR_VALUE_STRING &&
+                   (a->secrets | b->secrets) == 0 && !a->is_unknown && !b->is_unknown;
+  size_t cost = a->count / 32 + b->count / 32 + (a->count + 16u) / 32;
+  if (!are_plain || cost > vm->fuel)
+    return false;
+  vm->fuel -= (uint32_t)cost;
+  bool is_untrusted = a->is_untrusted || b->is_untrusted;
+  bool is_equal = a->count == b->count && kr_copy_equal(a->text, b->text, a->count);
+  kr_value_set_bool(ret_value, is_equal, is_untrusted);
+  return true;
+}
+
 /* The loop; the one function that may be long. Sets *ret_top at RETURN. */
-static kr_status kr_vm_run(kr_vm *vm, kr_value *ret_top) {
+static kr_status kr_vm_run(kr_vm *vm, const kr_value **ret_top) {
   const kr_program *program = vm->program;
   kr_value *stack = vm->stack; /* next free */
-  kr_value value;
+  kr_value value;              /* a result, while its arguments are still on the stack */
   for (uint32_t pc = 0; pc < program->n_code; pc++) {
     if (program->code[pc].op == KR_OP_EMIT_LITERAL || program->code[pc].op == KR_OP_EMIT_SLOT)
       pc = kr_vm_emit_run(vm, pc);
@@ -188,7 +212,8 @@ static kr_status kr_vm_run(kr_vm *vm, kr_value *ret_top) {
     case KR_OP_HALT:
       return KR_OK;
     case KR_OP_CONSTANT:
-      *stack++ = kr_value_from_json(&program->constants[in->c], false, 0);
+      kr_value_set_json(stack, &program->constants[in->c], false, 0);
+      stack++;
       break;
     case KR_OP_SLOT:
       KR_TRY(kr_vm_read_slot(vm, in->c, in->a != 0, stack));
@@ -200,8 +225,11 @@ static kr_status kr_vm_run(kr_vm *vm, kr_value *ret_top) {
       break;
     case KR_OP_CALL:
       stack -= in->b;
-      KR_TRY(kr_vm_call(vm, in->a, stack, in->b, &value));
-      *stack++ = value;
+      if (in->a != KR_FUNCTION_EQUALS || !kr_vm_equal_texts(vm, stack, stack)) {
+        KR_TRY(kr_vm_call(vm, in->a, stack, in->b, &value));
+        *stack = value;
+      }
+      stack++;
       break;
     case KR_OP_ARRAY:
       stack -= in->b;
@@ -290,7 +318,7 @@ static kr_status kr_vm_run(kr_vm *vm, kr_value *ret_top) {
       KR_TRY(kr_vm_end_segment(vm));
       break;
     case KR_OP_RETURN:
-      *ret_top = *--stack;
+      *ret_top = --stack;
       break;
     case KR_OP_COUNT:
       return kr_vm_fail(vm, KR_INTERNAL, 0, "a bad instruction");
@@ -349,7 +377,7 @@ kr_status kr_vm_render(kr_vm *vm, const kr_program *program, const kr_render_inp
   rendered->n_spans = 0;
   rendered->is_null = false;
   rendered->is_partial = false;
-  kr_value unused = {0};
+  const kr_value *unused = NULL;
   kr_status status = kr_vm_prepare(vm, program, input, rendered, reterr);
   if (status == KR_OK)
     status = kr_vm_run(vm, &unused);
@@ -366,15 +394,15 @@ kr_status kr_vm_render(kr_vm *vm, const kr_program *program, const kr_render_inp
 kr_status kr_vm_condition(kr_vm *vm, const kr_program *program, const kr_render_input *input,
                           bool *ret_truth, kr_error *reterr) {
   KR_ASSERT(program->sink == KR_SINK_CONDITION);
-  kr_value top = {0};
+  const kr_value *top = NULL; /* on the stack, until it is cleared */
   kr_status status = kr_vm_prepare(vm, program, input, &vm->work, reterr);
   if (status == KR_OK)
     status = kr_vm_run(vm, &top);
-  if (status == KR_OK && top.is_unknown)
+  if (status == KR_OK && top->is_unknown)
     status = kr_vm_fail(vm, KR_MISSING, KR_E_MISSING,
                         "this condition depends on $lookup, which is not known here");
   if (status == KR_OK)
-    *ret_truth = kr_value_truth(&top);
+    *ret_truth = kr_value_truth(top);
   kr_vm_clear(vm);
   return status;
 }
