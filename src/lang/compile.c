@@ -14,6 +14,7 @@
 
 #define KR_COMPILE_SCRATCH_BYTES (64u * 1024u * 1024u)
 #define KR_COMPILE_PROGRAM_BYTES (64u * 1024u * 1024u)
+#define KR_COMPILE_FIRST_ROWS 32u
 #define KR_COMPILE_PATH_BYTES 4096u /* of the path of a leaf */
 
 static void kr_compiler_done(kr_compiler *compiler) {
@@ -27,7 +28,21 @@ static void kr_compiler_done(kr_compiler *compiler) {
   kr_buf_done(&compiler->sources);
   kr_buf_done(&compiler->references);
   kr_buf_done(&compiler->sites);
+  kr_buf_done(&compiler->path);
+  kr_index_done(&compiler->step_index);
+  kr_index_done(&compiler->slot_index);
+  kr_index_done(&compiler->reference_index);
   kr_program_free(compiler->program);
+}
+
+/* Room for a template of some 30 references; each table grows beyond it by itself. */
+static kr_status kr_compiler_reserve(kr_compiler *compiler) {
+  KR_TRY(kr_buf_reserve(&compiler->code, KR_COMPILE_FIRST_ROWS * 2 * sizeof(kr_instruction)));
+  KR_TRY(kr_buf_reserve(&compiler->positions, KR_COMPILE_FIRST_ROWS * 2 * sizeof(kr_position)));
+  KR_TRY(kr_buf_reserve(&compiler->steps, KR_COMPILE_FIRST_ROWS * sizeof(kr_step)));
+  KR_TRY(kr_buf_reserve(&compiler->slots, KR_COMPILE_FIRST_ROWS * sizeof(kr_slot)));
+  KR_TRY(kr_buf_reserve(&compiler->references, KR_COMPILE_FIRST_ROWS * sizeof(kr_str)));
+  return kr_buf_reserve(&compiler->pool, KR_COMPILE_FIRST_ROWS * KR_POOL_PADDING);
 }
 
 static kr_status kr_compiler_init(kr_compiler *compiler, const kr_compile_options *options,
@@ -47,7 +62,8 @@ static kr_status kr_compiler_init(kr_compiler *compiler, const kr_compile_option
                             .pool = table,
                             .sources = table,
                             .references = table,
-                            .sites = table};
+                            .sites = table,
+                            .path = KR_BUF_INIT(KR_LIMIT_TEMPLATE_BYTES * 2, NULL)};
   diagnostics->count = 0;
   diagnostics->n_errors = 0;
   compiler->program = calloc(1, sizeof(kr_program));
@@ -57,7 +73,7 @@ static kr_status kr_compiler_init(kr_compiler *compiler, const kr_compile_option
   compiler->program->sink = options->sink;
   compiler->program->missing =
       options->sink == KR_SINK_CONDITION ? KR_MISSING_NULLISH : options->missing;
-  return KR_OK;
+  return kr_compiler_reserve(compiler);
 }
 
 /* The field of runtime errors from here on. */

@@ -113,7 +113,8 @@ bool kr_parser_secret(kr_compiler *compiler, kr_node *node, kr_str name, size_t 
 
 bool kr_parser_root(kr_str word, uint8_t *ret_root) {
   for (unsigned i = 0; i < KR_ROOT_COUNT; i++)
-    if (kr_str_equal(kr_str_cstr(kr_root_name(i)), word)) {
+    if (word.len > 0 && kr_root_name(i)[0] == (char)word.ptr[0] &&
+        kr_str_equal(kr_str_cstr(kr_root_name(i)), word)) {
       *ret_root = (uint8_t)i;
       return true;
     }

@@ -113,7 +113,8 @@ bool kr_function_secret_ok(const kr_function_info *row, unsigned index, unsigned
 
 bool kr_accessor_find(kr_str name, unsigned *ret_function) {
   for (size_t i = 0; i < sizeof(kr_accessors) / sizeof(kr_accessors[0]); i++)
-    if (kr_str_equal(kr_str_cstr(kr_accessors[i].name), name)) {
+    if (name.len > 0 && kr_accessors[i].name[0] == (char)name.ptr[0] &&
+        kr_str_equal(kr_str_cstr(kr_accessors[i].name), name)) {
       *ret_function = kr_accessors[i].function;
       return true;
     }
