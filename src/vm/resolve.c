@@ -21,27 +21,18 @@ static const kr_json *kr_resolve_root(const kr_vm *vm, const kr_slot *row) {
   }
 }
 
-static inline bool kr_resolve_is_key(const kr_json_member *member, kr_str name) {
-  return member->key.count == name.len && kr_copy_equal(member->key.text, name.ptr, name.len);
-}
-
 /*
- * Where this key was last; else behind the member found before it, since a
- * template mostly names members in their order; else anywhere after that,
- * around to where the search began.
+ * A key that is not where it was last: it may stand behind the member found
+ * before it, since a template mostly names members in their order; else it is
+ * anywhere after that, around to where the search began.
  */
 static const kr_json *kr_resolve_member(kr_vm *vm, const kr_json *object, kr_str name,
                                         uint16_t *hint) {
   uint32_t count = object->count;
-  uint32_t at = *hint;
-  if (at < count && kr_resolve_is_key(&object->members[at], name)) {
-    vm->last_member = at;
-    return &object->members[at].value;
-  }
-  at = vm->last_member;
+  uint32_t at = vm->last_member;
   for (uint32_t i = 0; i < count; i++) {
     at = at + 1 < count ? at + 1 : 0;
-    if (kr_resolve_is_key(&object->members[at], name)) {
+    if (kr_vm_is_key(&object->members[at], name)) {
       *hint = (uint16_t)at; /* a hint beyond 65535 members is merely wrong */
       vm->last_member = at;
       return &object->members[at].value;

@@ -14,6 +14,7 @@
 #define KR_VM_VM_H
 
 #include "secmem/sensitive.h"
+#include "vm/copy.h"
 #include "vm/value.h"
 
 #define KR_LIMIT_SCRATCH_BYTES (32u * 1024u * 1024u) /* memory of one render */
@@ -74,9 +75,29 @@ static inline bool kr_vm_is_preview(const kr_vm *vm) { return vm->input->secrets
 
 /** The node of input data at a slot; NULL: kr_vm_slot() says what stands there. */
 const kr_json *kr_vm_tree_resolve(kr_vm *vm, uint32_t slot);
+static inline bool kr_vm_is_key(const kr_json_member *member, kr_str name) {
+  return member->key.count == name.len && kr_copy_equal(member->key.text, name.ptr, name.len);
+}
+
 static inline const kr_json *kr_vm_tree(kr_vm *vm, uint32_t slot) {
   const kr_json *tree = vm->trees[slot];
-  return tree != NULL ? tree : kr_vm_tree_resolve(vm, slot);
+  if (tree != NULL)
+    return tree;
+  /* A key of an object resolved before, where its hint says: most slots, hence here. */
+  const kr_slot *row = &vm->program->slots[slot];
+  const kr_json *parent = row->parent == KR_NO_SLOT ? NULL : vm->trees[row->parent];
+  if (parent == NULL || parent->type != KR_JSON_OBJECT)
+    return kr_vm_tree_resolve(vm, slot);
+  const kr_step *step = &vm->program->steps[row->step];
+  uint32_t hint = vm->hints[(vm->hint_base + slot) % KR_VM_HINTS];
+  if (hint >= parent->count || step->is_index || vm->fuel == 0 ||
+      !kr_vm_is_key(&parent->members[hint], step->name))
+    return kr_vm_tree_resolve(vm, slot);
+  vm->fuel--;
+  vm->last_member = hint;
+  tree = &parent->members[hint].value;
+  vm->trees[slot] = tree;
+  return tree;
 }
 
 /** Value of a slot, perhaps missing. Does not apply the mode. */
