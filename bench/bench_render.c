@@ -7,6 +7,7 @@
  *   *-raw    sink text: nothing is escaped, as in the peers
  *   *-safe   sink json: each field escaped. A peer whose output is wrong with
  *            the hostile payload is listed so; it is timed on harmless data.
+ *   order-hostile: each field has bytes to escape; only peers that get it right
  *   order-raw-mixed, order-raw-shuffled: the members of every second payload,
  *            of each payload, in another order than before
  *
@@ -82,13 +83,14 @@ static void kr_job_compile_render(void *ctx) {
 
 /* --- the peers --- */
 
-static void kr_check_peer(const char *name, const kr_peer *peer, kr_str ours, size_t payload) {
+/* false: wrong with hostile data, and said so. Wrong with any other data ends the program. */
+static bool kr_check_peer(const char *name, const kr_peer *peer, kr_str ours, size_t payload) {
   kr_str theirs = kr_peer_output(peer, payload);
   if (kr_str_equal(ours, theirs))
-    return;
-  if (payload == KR_CASE_HOSTILE) {
+    return true;
+  if (payload == KR_CASE_HOSTILE || kr_work.is_hostile) {
     fprintf(stderr, "bench: %s: %s is wrong with hostile data\n", name, peer->name);
-    return;
+    return false;
   }
   fprintf(stderr, "%s: %.*s\nkrosyn: %.*s\n", peer->name, KR_FMT(theirs), KR_FMT(ours));
   kr_bench_die(peer->name, "its output differs from krosyn's");
@@ -99,17 +101,23 @@ static const kr_json *kr_case_payload_of(size_t p) {
   return p == KR_CASE_HOSTILE ? kr_work.payloads[p] : kr_case_next(&kr_work, p);
 }
 
+static bool kr_check_outputs(const char *name, const kr_peer *peer, kr_job *job) {
+  size_t last = job->sink == KR_SINK_JSON ? KR_CASE_HOSTILE : KR_CASE_PAYLOADS - 1;
+  for (size_t p = 0; p <= last; p++)
+    if (!kr_check_peer(name, peer, kr_job_output(job, job->program, kr_case_payload_of(p)), p))
+      return false;
+  return true;
+}
+
 static size_t kr_collect(const char *name, const char *action, kr_job *job, bool is_checked,
                          kr_bench_engine *engines) {
   kr_peer *peers = NULL;
+  size_t n_engines = 1;
   size_t n_peers = kr_peers_find(&kr_work, action, &peers);
-  for (size_t i = 0; i < n_peers; i++) {
-    engines[i + 1] = (kr_bench_engine){peers[i].name, NULL, &peers[i].batch};
-    size_t last = job->sink == KR_SINK_JSON ? KR_CASE_HOSTILE : KR_CASE_PAYLOADS - 1;
-    for (size_t p = 0; is_checked && p <= last; p++)
-      kr_check_peer(name, &peers[i], kr_job_output(job, job->program, kr_case_payload_of(p)), p);
-  }
-  return n_peers + 1;
+  for (size_t i = 0; i < n_peers; i++)
+    if (!is_checked || kr_check_outputs(name, &peers[i], job) || !kr_work.is_hostile)
+      engines[n_engines++] = (kr_bench_engine){peers[i].name, NULL, &peers[i].batch};
+  return n_engines;
 }
 
 static void kr_run_render(const kr_bench *bench, const char *name, kr_sink sink) {
@@ -180,7 +188,7 @@ static void kr_run_request(const kr_bench *bench) {
     for (size_t p = 0; p < KR_CASE_PAYLOADS; p++) {
       const kr_bench_batch *batch = engines[i].ctx;
       kr_request_build(&request, kr_str_cstr(kr_work.payload_text[p]));
-      kr_check_peer("payload-to-request", batch->ctx, kr_buf_str(&request.out), p);
+      (void)kr_check_peer("payload-to-request", batch->ctx, kr_buf_str(&request.out), p);
     }
   kr_bench_case(bench, "payload-to-request", KR_BENCH_NS, 0, engines, n_engines);
   kr_program_free(request.url);
@@ -275,6 +283,9 @@ int main(int argc, char **argv) {
   kr_run_render(&bench, "order-raw-mixed", KR_SINK_TEXT);
   kr_order(false, KR_CASE_PAYLOADS);
   kr_run_render(&bench, "order-raw-shuffled", KR_SINK_TEXT);
+  kr_case_hostile(&kr_work, &kr_payload_arena);
+  kr_peers_prepare(&kr_work);
+  kr_run_render(&bench, "order-hostile", KR_SINK_JSON);
   kr_order(true, 0);
   kr_run_render(&bench, "orderfn-raw", KR_SINK_TEXT);
   kr_run_render(&bench, "orderfn-safe", KR_SINK_JSON);

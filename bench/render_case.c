@@ -102,7 +102,7 @@ static void kr_case_payload(kr_render_case *work, size_t index, unsigned shift, 
                     strcmp(kr_case_field(work, field), "country") == 0;
     len += (size_t)snprintf(text + len, KR_CASE_TEXT_BYTES - len, "%s\"%s\":\"%s%s\"",
                             i == 0 ? "{" : ",", kr_case_field(work, field),
-                            index == KR_CASE_HOSTILE ? kr_hostile : value,
+                            index == KR_CASE_HOSTILE || work->is_hostile ? kr_hostile : value,
                             is_fixed ? "" : digits[index]);
   }
   (void)snprintf(text + len, KR_CASE_TEXT_BYTES - len, "}");
@@ -139,9 +139,9 @@ static kr_piece_function kr_case_function(unsigned field) {
   return KR_PIECE_PLAIN;
 }
 
-void kr_case_order(kr_render_case *work, bool has_functions, unsigned rotation, kr_arena *arena) {
+static void kr_case_make_order(kr_render_case *work, bool has_functions, unsigned rotation,
+                               kr_arena *arena) {
   static char literals[ORDER_FIELDS][64];
-  *work = (kr_render_case){.name = has_functions ? "orderfn" : "order", .n_fields = ORDER_FIELDS};
   for (unsigned i = 0; i < ORDER_FIELDS; i++) {
     (void)snprintf(literals[i], sizeof literals[i], "%s\"out_%s\":\"", i == 0 ? "{" : "\",",
                    kr_order_fields[i]);
@@ -154,6 +154,16 @@ void kr_case_order(kr_render_case *work, bool has_functions, unsigned rotation, 
     bool is_rotated = rotation >= KR_CASE_PAYLOADS || (rotation > 0 && i % 2 == 1);
     kr_case_payload(work, i, is_rotated ? 7 * (i + 1) : 0, arena);
   }
+}
+
+void kr_case_order(kr_render_case *work, bool has_functions, unsigned rotation, kr_arena *arena) {
+  *work = (kr_render_case){.name = has_functions ? "orderfn" : "order", .n_fields = ORDER_FIELDS};
+  kr_case_make_order(work, has_functions, rotation, arena);
+}
+
+void kr_case_hostile(kr_render_case *work, kr_arena *arena) {
+  *work = (kr_render_case){.name = "hostile", .n_fields = ORDER_FIELDS, .is_hostile = true};
+  kr_case_make_order(work, false, 0, arena);
 }
 
 static void kr_case_put(kr_buf *out, kr_str bytes) {

@@ -39,6 +39,7 @@ typedef struct kr_render_case {
   kr_piece pieces[KR_CASE_PIECES];
   size_t n_pieces;
   unsigned n_fields;
+  bool is_hostile; /* every payload is: an engine that gets it wrong is left out */
   char payload_text[KR_CASE_PAYLOADS + 1][KR_CASE_TEXT_BYTES]; /* the last one is hostile */
   const kr_json *payloads[KR_CASE_PAYLOADS + 1];
   kr_json *numbers[KR_CASE_PAYLOADS]; /* the value of order_id in each */
@@ -61,6 +62,7 @@ const kr_json *kr_case_next(kr_render_case *work, size_t turn);
 void kr_case_slack(kr_render_case *work, kr_arena *arena);
 /** rotation: how many of the payloads have their members in another order. */
 void kr_case_order(kr_render_case *work, bool has_functions, unsigned rotation, kr_arena *arena);
+void kr_case_hostile(kr_render_case *work, kr_arena *arena);
 
 /** The name of a field, as in the payloads. */
 const char *kr_case_field(const kr_render_case *work, unsigned field);

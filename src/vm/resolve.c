@@ -29,7 +29,12 @@ static const kr_json *kr_resolve_root(const kr_vm *vm, const kr_slot *row) {
 static const kr_json *kr_resolve_member(kr_vm *vm, const kr_json *object, kr_str name,
                                         uint16_t *hint) {
   uint32_t count = object->count;
-  uint32_t at = vm->last_member;
+  uint32_t at = *hint; /* not tried yet when the object itself was met just now */
+  if (at < count && kr_vm_is_key(&object->members[at], name)) {
+    vm->last_member = at;
+    return &object->members[at].value;
+  }
+  at = vm->last_member;
   for (uint32_t i = 0; i < count; i++) {
     at = at + 1 < count ? at + 1 : 0;
     if (kr_vm_is_key(&object->members[at], name)) {
