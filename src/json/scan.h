@@ -2,7 +2,8 @@
 /*
  * scan.h - eight bytes at a time over text that needs no attention: the parser
  * skips the plain bytes of strings with it, the writer the bytes that need no
- * escape, the compiler the strings of a JSON template.
+ * escape, the compiler the strings of a JSON template, the VM
+ * what it copies.
  *
  * A word is tested with the usual zero-byte trick: (x - 0x01..) & ~x & 0x80..
  * has the high bit set in each zero byte of x. Borrows can set bits above the

@@ -11,10 +11,13 @@
  *   room    out + length <= last: capacity less the slack of copy.h, and the limit of the sink
  *   fuel    1 per instruction and step, 1 per 32 bytes, as in vm.c and resolve.c
  *   marks   slots without secrets only; so there are no spans to write
- *   escape  every byte of the value is one that its context leaves as it is
+ *   escape  every byte of the value is one that its context leaves as it is; in JSON,
+ *           whose escaper is the one most used, any UTF-8 where there is room for the worst
  */
+#include "base/utf8.h"
 #include "vm/copy.h"
 #include "vm/vm.h"
+#include "json/scan.h"
 
 /*
  * In which contexts a byte stands as it is, whatever is around it. URL: RFC
@@ -39,7 +42,7 @@ static const uint8_t kr_plain[256] = {
 };
 /* clang-format on */
 
-static bool kr_run_copy_plain(uint8_t *out, kr_str text, uint8_t bit) {
+__attribute__((noinline)) static bool kr_run_copy_plain(uint8_t *out, kr_str text, uint8_t bit) {
   uint8_t all = bit;
   for (size_t i = 0; i < text.len; i++) {
     out[i] = text.ptr[i];
@@ -49,15 +52,63 @@ static bool kr_run_copy_plain(uint8_t *out, kr_str text, uint8_t bit) {
 }
 
 #define KR_RUN_NOT_PLAIN SIZE_MAX
+#define KR_RUN_ESCAPED 6u /* bytes of the longest escape of one byte: \u001f */
 
-/* Bytes written for a string or number, or KR_RUN_NOT_PLAIN; at most two more than it has. */
-static inline size_t kr_run_value(kr_context context, uint8_t *out, kr_str text, bool is_number) {
+/* As kr_json_escape() writes it, with room for the worst; KR_RUN_NOT_PLAIN when not UTF-8. */
+__attribute__((noinline)) static size_t kr_run_escape_json(uint8_t *out, kr_str text) {
+  static const char digits[] = "0123456789abcdef";
+  static const char letters[0x20] = {
+      ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't'};
+  const uint8_t *start = out;
+  const uint8_t *at = text.ptr;
+  const uint8_t *end = text.ptr + text.len;
+  for (;;) {
+    const uint8_t *stop = kr_json_skip_ascii(at, end);
+    kr_copy_exact(out, at, (size_t)(stop - at));
+    out += stop - at;
+    if (stop == end)
+      return (size_t)(out - start);
+    uint32_t point = 0;
+    size_t len = 1;
+    if (*stop >= 0x80) {
+      len = kr_utf8_decode(kr_str_from(stop, (size_t)(end - stop)), &point);
+      if (len == 0)
+        return KR_RUN_NOT_PLAIN;
+      kr_copy_exact(out, stop, len);
+      out += len;
+    } else if (*stop >= 0x20 || letters[*stop] != 0) {
+      *out++ = '\\';
+      *out++ = *stop >= 0x20 ? *stop : (uint8_t)letters[*stop];
+    } else {
+      memcpy(out, "\\u00", 4);
+      out[4] = (uint8_t)digits[*stop >> 4];
+      out[5] = (uint8_t)digits[*stop & 15];
+      out += KR_RUN_ESCAPED;
+    }
+    at = stop + len;
+  }
+}
+
+/* Plain in one go, else escaped where there is room for the worst. */
+static inline size_t kr_run_json(uint8_t *out, const uint8_t *last, kr_str text) {
+  if (kr_copy_json(out, text.ptr, text.len))
+    return text.len;
+  if (text.len * KR_RUN_ESCAPED + 2 > (size_t)(last - out))
+    return KR_RUN_NOT_PLAIN;
+  return kr_run_escape_json(out, text);
+}
+
+/* Bytes written for a string or number, or KR_RUN_NOT_PLAIN. There is room for two more than it
+ * has. */
+static inline size_t kr_run_value(kr_context context, uint8_t *out, const uint8_t *last,
+                                  kr_str text, bool is_number) {
+  size_t len = 0;
   switch (context) {
   case KR_CONTEXT_TEXT:
     kr_copy_exact(out, text.ptr, text.len);
     return text.len;
   case KR_CONTEXT_JSON_STRING:
-    return kr_copy_json(out, text.ptr, text.len) ? text.len : KR_RUN_NOT_PLAIN;
+    return kr_run_json(out, last, text);
   case KR_CONTEXT_JSON_VALUE:
   case KR_CONTEXT_VALUE:
     if (is_number) {
@@ -65,10 +116,11 @@ static inline size_t kr_run_value(kr_context context, uint8_t *out, kr_str text,
       return text.len;
     }
     out[0] = '"';
-    if (!kr_copy_json(out + 1, text.ptr, text.len))
+    len = kr_run_json(out + 1, last, text);
+    if (len == KR_RUN_NOT_PLAIN)
       return KR_RUN_NOT_PLAIN;
-    out[text.len + 1] = '"';
-    return text.len + 2;
+    out[len + 1] = '"';
+    return len + 2;
   case KR_CONTEXT_URL_PATH:
   case KR_CONTEXT_URL_QUERY:
   case KR_CONTEXT_QUERY:
@@ -122,7 +174,7 @@ uint32_t kr_vm_emit_run(kr_vm *vm, uint32_t pc) {
     uint32_t cost = 1 + (uint32_t)(len / 32);
     if (len + 2 > (size_t)(last - out) || cost > vm->fuel)
       break;
-    size_t written = kr_run_value((kr_context)in->a, out, kr_str_from(tree->text, len),
+    size_t written = kr_run_value((kr_context)in->a, out, last, kr_str_from(tree->text, len),
                                   tree->type == KR_JSON_NUMBER);
     if (written == KR_RUN_NOT_PLAIN)
       break;
@@ -144,7 +196,7 @@ bool kr_vm_emit_plain(kr_vm *vm, kr_context context, const kr_value *value) {
   uint8_t *out = buf->ptr + buf->len;
   if (buf->len > buf->cap - KR_COPY_SLACK || len + 2 > (size_t)(last - out))
     return false;
-  size_t written = kr_run_value(context, out, kr_value_text(value), is_number);
+  size_t written = kr_run_value(context, out, last, kr_value_text(value), is_number);
   if (written == KR_RUN_NOT_PLAIN)
     return false;
   vm->fuel -= (uint32_t)(len / 32);
