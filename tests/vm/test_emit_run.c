@@ -202,6 +202,23 @@ static void kr_run_test_limit(void **state) {
   kr_program_free(program);
 }
 
+/* Text that grows sixfold into buffers of every capacity: what is written is within it. */
+static void kr_run_test_growth(void **state) {
+  kr_run_stage *stage = *state;
+  static uint8_t text[1500];
+  memset(text, 1, sizeof(text));
+  const kr_run_row *row = &kr_run_rows[1];
+  kr_program *program = kr_run_program(row->sink, row->template);
+  for (size_t first = 1; first < sizeof(text); first += 37)
+    for (size_t len = 1; len < sizeof(text); len += 113) {
+      kr_rendered_done(&stage->rendered);
+      kr_run_compare(stage, row, program, kr_str_from(text, first));
+      kr_run_compare(stage, row, program, kr_str_from(text, len));
+      assert_true(stage->rendered.buf.len <= stage->rendered.buf.cap);
+    }
+  kr_program_free(program);
+}
+
 static void kr_run_check_text(kr_run_stage *stage, const kr_program *program, const char *payload,
                               const char *wanted) {
   kr_arena arena = KR_ARENA_INIT(1u << 20, NULL);
@@ -263,6 +280,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(kr_run_test_utf8, kr_run_setup, kr_run_teardown),
       cmocka_unit_test_setup_teardown(kr_run_test_fuel, kr_run_setup, kr_run_teardown),
       cmocka_unit_test_setup_teardown(kr_run_test_limit, kr_run_setup, kr_run_teardown),
+      cmocka_unit_test_setup_teardown(kr_run_test_growth, kr_run_setup, kr_run_teardown),
       cmocka_unit_test_setup_teardown(kr_run_test_hints, kr_run_setup, kr_run_teardown),
       cmocka_unit_test_setup_teardown(kr_run_test_many_members, kr_run_setup, kr_run_teardown),
   };
