@@ -124,25 +124,21 @@ static uint32_t kr_emit_step(kr_compiler *compiler, const kr_step *step) {
   return row;
 }
 
-static bool kr_emit_same_slot(const kr_slot *a, const kr_slot *b) {
-  return a->parent == b->parent && a->step == b->step && a->root == b->root &&
-         a->secrets == b->secrets && a->is_untrusted == b->is_untrusted;
+static bool kr_emit_is_slot(const kr_slot *slot, uint32_t parent, uint32_t step,
+                            const kr_node *node) {
+  return slot->parent == parent && slot->step == step && slot->root == node->root &&
+         slot->secrets == node->secrets && slot->is_untrusted == node->is_untrusted;
 }
 
 /* The marks are part of the identity: a field of $processed has its own, the whole has all. */
 static uint32_t kr_emit_slot(kr_compiler *compiler, uint32_t parent, uint32_t step,
                              const kr_node *node) {
-  kr_slot wanted = {.parent = parent,
-                    .step = step,
-                    .root = node->root,
-                    .is_untrusted = node->is_untrusted,
-                    .secrets = node->secrets};
   const kr_slot *slots = (const kr_slot *)(const void *)compiler->slots.ptr;
   uint64_t hash = kr_index_mix(kr_index_mix(node->secrets, (uint64_t)parent << 32 | step),
                                (uint64_t)node->root << 1 | node->is_untrusted);
   uint32_t row = 0;
   for (kr_index_probe at = kr_index_begin(&compiler->slot_index, hash); kr_index_next(&at, &row);)
-    if (kr_emit_same_slot(&slots[row], &wanted))
+    if (kr_emit_is_slot(&slots[row], parent, step, node))
       return row;
   row = kr_emit_count(&compiler->slots, sizeof(kr_slot));
   if (row == KR_LIMIT_SLOTS) {
@@ -150,7 +146,12 @@ static uint32_t kr_emit_slot(kr_compiler *compiler, uint32_t parent, uint32_t st
               KR_LIMIT_SLOTS);
     return 0;
   }
-  kr_emit_append(compiler, &compiler->slots, &wanted, sizeof(wanted));
+  kr_slot added = {.parent = parent,
+                   .step = step,
+                   .root = node->root,
+                   .is_untrusted = node->is_untrusted,
+                   .secrets = node->secrets};
+  kr_emit_append(compiler, &compiler->slots, &added, sizeof(added));
   kr_emit_remember(compiler, &compiler->slot_index, hash, row);
   return row;
 }

@@ -6,7 +6,7 @@
  */
 #include "lang/parser.h"
 
-#define KR_STEPS_GROWTH 4u
+#define KR_STEPS_GROWTH 2u
 
 kr_node *kr_parser_node(kr_compiler *compiler, kr_node_type type, size_t offset, size_t len) {
   if (compiler->n_nodes++ == KR_LIMIT_NODES) {
@@ -146,7 +146,7 @@ bool kr_parser_add_step(kr_compiler *compiler, kr_node *node, kr_step step, size
   }
   if (node->n_steps % KR_STEPS_GROWTH == 0) {
     kr_step *grown =
-        kr_arena_calloc(&compiler->scratch, node->n_steps + KR_STEPS_GROWTH, sizeof(kr_step));
+        kr_arena_alloc(&compiler->scratch, (node->n_steps + KR_STEPS_GROWTH) * sizeof(kr_step));
     if (grown == NULL) {
       compiler->status = kr_arena_why(&compiler->scratch);
       return false;
