@@ -105,8 +105,7 @@ kr_status kr_body_JOIN(kr_vm *vm, kr_value *args, unsigned n_args, kr_value *res
 /* Case of ASCII letters by their one bit; eight bytes are one loop for the compiler. */
 static kr_status kr_string_ascii_case(kr_vm *vm, kr_str text, bool is_upper, kr_value *result) {
   void *memory = NULL;
-  KR_TRY(kr_vm_spend(vm, text.len));
-  KR_TRY(kr_vm_alloc(vm, text.len, &memory));
+  KR_TRY(kr_vm_alloc(vm, text.len, &memory)); /* paid for with the argument, as below */
   uint8_t *out = memory;
   uint8_t first = is_upper ? 'a' : 'A';
   for (size_t i = 0; i < text.len; i++) {
