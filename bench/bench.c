@@ -20,7 +20,7 @@
 #define ROUND_QUICK_NS 2000000.0
 #define CALLS_MAX 100000000u
 
-static double kr_bench_now_ns(void) {
+double kr_bench_now_ns(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
@@ -38,8 +38,10 @@ void kr_bench_init(kr_bench *bench, const char *suite, int argc, char **argv) {
       bench->is_quick = true;
     else if (strcmp(argv[i], "--json") == 0)
       bench->is_json = true;
+    else if (strncmp(argv[i], "--only=", 7) == 0)
+      bench->only = argv[i] + 7;
     else
-      kr_bench_die(argv[i], "unknown option; there are --quick and --json");
+      kr_bench_die(argv[i], "unknown option; there are --quick, --json and --only=CASE");
   }
   int core = sched_getcpu();
   cpu_set_t cores;
@@ -54,6 +56,10 @@ void kr_bench_init(kr_bench *bench, const char *suite, int argc, char **argv) {
 
 /** Nanoseconds of one call, over n of them. */
 static double kr_bench_round(const kr_bench_engine *engine, size_t n_calls) {
+  if (engine->call == NULL) {
+    const kr_bench_batch *batch = engine->ctx;
+    return batch->run(batch->ctx, n_calls) / (double)n_calls;
+  }
   double start = kr_bench_now_ns();
   for (size_t i = 0; i < n_calls; i++)
     engine->call(engine->ctx);
@@ -84,6 +90,8 @@ void kr_bench_case(const kr_bench *bench, const char *name, kr_bench_unit unit, 
   static double values[KR_BENCH_ENGINES_MAX][ROUNDS];
   size_t calls[KR_BENCH_ENGINES_MAX];
   size_t n_rounds = bench->is_quick ? ROUNDS_QUICK : ROUNDS;
+  if (bench->only != NULL && strcmp(bench->only, name) != 0)
+    return;
   if (n_engines == 0 || n_engines > KR_BENCH_ENGINES_MAX)
     kr_bench_die(name, "wrong number of engines");
   for (size_t e = 0; e < n_engines; e++)

@@ -7,7 +7,7 @@
  * greatest show the spread. Only ratios within one run mean anything.
  *
  *   kr_bench bench;
- *   kr_bench_init(&bench, "redact", argc, argv);         // --quick, --json
+ *   kr_bench_init(&bench, "redact", argc, argv);         // --quick, --json, --only=CASE
  *   kr_bench_case(&bench, "secrets-20", KR_BENCH_GB_PER_S, text.len, engines, 3);
  */
 #ifndef KR_BENCH_BENCH_H
@@ -25,19 +25,28 @@ typedef enum kr_bench_unit {
 typedef struct kr_bench_engine {
   const char *name;
   void (*call)(void *ctx); /* does the job once; ends the process when it fails */
-  void *ctx;
+  void *ctx;               /* when call is NULL: a kr_bench_batch */
 } kr_bench_engine;
 
-#define KR_BENCH_ENGINES_MAX 8u
+/** An engine that loops and keeps the time itself: one in another language or process. */
+typedef struct kr_bench_batch {
+  double (*run)(void *ctx, size_t n_calls); /* nanoseconds of n_calls jobs */
+  void *ctx;
+} kr_bench_batch;
+
+#define KR_BENCH_ENGINES_MAX 16u
 
 typedef struct kr_bench {
   const char *suite;
-  bool is_quick; /* fewer and shorter rounds: for trying out, not for quoting */
-  bool is_json;  /* one object a line: suite, case, engine, value, unit, min, max, n */
+  bool is_quick;    /* fewer and shorter rounds: for trying out, not for quoting */
+  const char *only; /* this case alone; NULL: all */
+  bool is_json;     /* one object a line: suite, case, engine, value, unit, min, max, n */
 } kr_bench;
 
 /** Reads the options, pins the process to the core it is on. Ends the process on a wrong option. */
 void kr_bench_init(kr_bench *bench, const char *suite, int argc, char **argv);
+
+double kr_bench_now_ns(void);
 
 /** Measure and print. bytes: what one call goes through (for KR_BENCH_GB_PER_S). */
 void kr_bench_case(const kr_bench *bench, const char *name, kr_bench_unit unit, size_t bytes,

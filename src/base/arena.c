@@ -109,7 +109,7 @@ static void kr_arena_release(kr_arena *arena, kr_arena_block *block) {
   kr_arena_memory(arena)->release(block, block->size);
 }
 
-void kr_arena_reset(kr_arena *arena) {
+static void kr_arena_clear(kr_arena *arena, bool is_wiped) {
   if (arena->newest == NULL)
     return;
   /* Keep the largest block, so that a warm arena allocates less and less. */
@@ -127,12 +127,24 @@ void kr_arena_reset(kr_arena *arena) {
       kr_arena_release(arena, block);
     block = older;
   }
-  if (kr_arena_memory(arena)->is_sensitive)
+  if (is_wiped)
     kr_wipe(first, (size_t)(used_end - first));
   largest->older = NULL;
   arena->newest = largest;
   arena->next = first;
   arena->end = end;
+}
+
+void kr_arena_reset(kr_arena *arena) {
+  kr_arena_clear(arena, kr_arena_memory(arena)->is_sensitive);
+}
+
+void kr_arena_rewind(kr_arena *arena) {
+  /* One block, as after warm-up: nothing to release, nothing to compare. */
+  if (arena->newest != NULL && arena->newest->older == NULL)
+    arena->next = (uint8_t *)arena->newest + KR_ARENA_HEADER;
+  else
+    kr_arena_clear(arena, false);
 }
 
 void kr_arena_done(kr_arena *arena) {

@@ -52,6 +52,9 @@ kr_status kr_arena_why(const kr_arena *arena);
 /** Forget everything; keeps one block for reuse. */
 void kr_arena_reset(kr_arena *arena);
 
+/** The same without wiping: for contents that derive from nothing sensitive. */
+void kr_arena_rewind(kr_arena *arena);
+
 /** Release everything; the arena is empty and usable again. */
 void kr_arena_done(kr_arena *arena);
 

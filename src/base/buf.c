@@ -51,17 +51,11 @@ kr_status kr_buf_reserve(kr_buf *buf, size_t extra) {
   return KR_OK;
 }
 
-kr_status kr_buf_append(kr_buf *buf, kr_str bytes) {
-  if (bytes.len == 0)
-    return KR_OK;
+kr_status kr_buf_append_grown(kr_buf *buf, kr_str bytes) {
   KR_TRY(kr_buf_reserve(buf, bytes.len));
   memcpy(buf->ptr + buf->len, bytes.ptr, bytes.len);
   buf->len += bytes.len;
   return KR_OK;
-}
-
-kr_status kr_buf_byte(kr_buf *buf, uint8_t byte) {
-  return kr_buf_append(buf, kr_str_from(&byte, 1));
 }
 
 /* vsnprintf needs a byte for its NUL; at the very limit there is none, so it goes elsewhere. */

@@ -34,8 +34,22 @@ void kr_buf_reset(kr_buf *buf);
 /** Make room for extra more bytes. KR_LIMIT, KR_NOMEM. */
 kr_status kr_buf_reserve(kr_buf *buf, size_t extra) KR_MUST_USE;
 
-kr_status kr_buf_append(kr_buf *buf, kr_str bytes) KR_MUST_USE;
-kr_status kr_buf_byte(kr_buf *buf, uint8_t byte) KR_MUST_USE;
+/** What kr_buf_append() does when there is no room yet. */
+kr_status kr_buf_append_grown(kr_buf *buf, kr_str bytes) KR_MUST_USE;
+
+KR_MUST_USE static inline kr_status kr_buf_append(kr_buf *buf, kr_str bytes) {
+  if (bytes.len == 0)
+    return KR_OK;
+  if (bytes.len > buf->cap - buf->len)
+    return kr_buf_append_grown(buf, bytes);
+  memcpy(buf->ptr + buf->len, bytes.ptr, bytes.len);
+  buf->len += bytes.len;
+  return KR_OK;
+}
+
+KR_MUST_USE static inline kr_status kr_buf_byte(kr_buf *buf, uint8_t byte) {
+  return kr_buf_append(buf, kr_str_from(&byte, 1));
+}
 
 /** printf into the buffer. Not for secrets (the heap sees the text). */
 kr_status kr_buf_printf(kr_buf *buf, const char *format, ...) KR_PRINTF(2, 3) KR_MUST_USE;

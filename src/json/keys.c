@@ -2,7 +2,7 @@
 /*
  * keys.c - duplicate keys in three ways, by the size of the object.
  *
- *   linear   up to KR_JSON_LINEAR_KEYS members: a 64-bit set of cheap
+ *   linear   up to KR_JSON_LINEAR_KEYS members: a 256-bit set of cheap
  *            fingerprints tells most keys apart without a comparison
  *   hashed   more: a table of member indexes, open addressing, half full
  *   sorted   when hostile keys collide in the table: heap sort, whose worst
@@ -16,25 +16,30 @@ static bool kr_json_keys_equal(const kr_json_member *a, const kr_json_member *b)
   return kr_str_equal(kr_json_text(&a->key), kr_json_text(&b->key));
 }
 
-/* From the bytes in which the keys of one object usually differ. */
-static unsigned kr_json_keys_fingerprint(const kr_json *key) {
+/* One byte from those in which the keys of one object usually differ. */
+static uint8_t kr_json_keys_fingerprint(const kr_json *key) {
   size_t len = key->count;
   if (len == 0)
     return 0;
   const uint8_t *text = key->text;
   unsigned last_but_one = text[len < 2 ? 0 : len - 2];
   unsigned sum = text[0] * 5u + text[len / 2] * 3u + last_but_one * 7u + text[len - 1] * 11u;
-  return (sum + (unsigned)len * 13u) & 63;
+  return (uint8_t)(sum + (unsigned)len * 13u);
 }
 
 size_t kr_json_keys_linear(const kr_json_member *members, size_t n_members) {
-  uint64_t seen = 0;
+  uint8_t fingerprints[KR_JSON_LINEAR_KEYS]; /* of the first members; the tests come with more */
+  uint64_t seen[4] = {0};
   for (size_t i = 0; i < n_members; i++) {
-    uint64_t bit = UINT64_C(1) << kr_json_keys_fingerprint(&members[i].key);
-    bool is_maybe_known = (seen & bit) != 0;
-    seen |= bit;
+    uint8_t fingerprint = kr_json_keys_fingerprint(&members[i].key);
+    uint64_t bit = UINT64_C(1) << (fingerprint & 63);
+    bool is_maybe_known = (seen[fingerprint >> 6] & bit) != 0;
+    seen[fingerprint >> 6] |= bit;
+    if (i < KR_JSON_LINEAR_KEYS)
+      fingerprints[i] = fingerprint;
     for (size_t j = 0; is_maybe_known && j < i; j++)
-      if (kr_json_keys_equal(&members[i], &members[j]))
+      if ((j >= KR_JSON_LINEAR_KEYS || fingerprints[j] == fingerprint) &&
+          kr_json_keys_equal(&members[i], &members[j]))
         return i;
   }
   return n_members;

@@ -111,7 +111,8 @@ static bool kr_json_grow(kr_json_parser *parser) {
   return true;
 }
 
-static bool kr_json_push(kr_json_parser *parser, const uint8_t *at, kr_json node) {
+/* Room for one more node where there was none; false after describing why not. */
+static bool kr_json_make_room(kr_json_parser *parser, const uint8_t *at) {
   if (parser->n_made >= parser->max_nodes) {
     (void)kr_json_fail_limit(parser, at, "the JSON text has more values and keys than its limit of",
                              parser->max_nodes);
@@ -121,18 +122,28 @@ static bool kr_json_push(kr_json_parser *parser, const uint8_t *at, kr_json node
     (void)kr_json_fail_memory(parser, at, KR_NOMEM);
     return false;
   }
+  return true;
+}
+
+static inline bool kr_json_push(kr_json_parser *parser, const uint8_t *at, kr_json_type type,
+                                uint32_t count, const uint8_t *text) {
+  bool has_room = parser->n_made < parser->max_nodes && parser->n_nodes < parser->capacity;
+  if (__builtin_expect(!has_room, 0) && !kr_json_make_room(parser, at))
+    return false;
+  kr_json *node = &parser->nodes[parser->n_nodes++];
   parser->n_made++;
-  parser->nodes[parser->n_nodes++] = node;
+  node->type = (uint8_t)type;
+  node->count = count;
+  node->text = text;
   return true;
 }
 
 /* --- strings --- */
 
-/* To the `"` that ends the string or the `\` of an escape; everything before it is checked. */
-static const uint8_t *kr_json_run(kr_json_parser *parser, const uint8_t *at) {
+/* Over what is not ASCII, to the end of the string or an escape, or to what is wrong. */
+static const uint8_t *kr_json_run_on(kr_json_parser *parser, const uint8_t *at) {
   const uint8_t *end = parser->end;
   for (;;) {
-    at = kr_json_skip_ascii(at, end);
     while (at < end && *at >= 0x80) {
       uint32_t point = 0;
       size_t len = kr_utf8_decode(kr_str_from(at, (size_t)(end - at)), &point);
@@ -146,7 +157,14 @@ static const uint8_t *kr_json_run(kr_json_parser *parser, const uint8_t *at) {
       return at;
     if (*at < 0x20)
       return kr_json_fail(parser, at, "a control character in a string must be escaped");
+    at = kr_json_skip_ascii(at, end);
   }
+}
+
+/* To the `"` that ends the string or the `\` of an escape; everything before it is checked. */
+static inline const uint8_t *kr_json_run(kr_json_parser *parser, const uint8_t *at) {
+  at = kr_json_skip_ascii(at, parser->end);
+  return at < parser->end && (*at == '"' || *at == '\\') ? at : kr_json_run_on(parser, at);
 }
 
 /* The four hex digits of a \u escape at at, -1 when there are not four. */
@@ -235,19 +253,20 @@ static const uint8_t *kr_json_unescape(kr_json_parser *parser, const uint8_t *st
   kr_json_place place = {.offset = (uint32_t)(start - 1 - parser->text),
                          .len = (uint32_t)(at + 1 - (start - 1))};
   memcpy(memory, &place, sizeof place);
-  kr_json node = kr_json_string(kr_str_from(decoded, (size_t)(out - decoded)));
-  return kr_json_push(parser, start - 1, node) ? at + 1 : NULL;
+  bool is_pushed =
+      kr_json_push(parser, start - 1, KR_JSON_STRING, (uint32_t)(out - decoded), decoded);
+  return is_pushed ? at + 1 : NULL;
 }
 
-static const uint8_t *kr_json_read_string(kr_json_parser *parser, const uint8_t *at) {
+static inline const uint8_t *kr_json_read_string(kr_json_parser *parser, const uint8_t *at) {
   const uint8_t *start = at + 1;
   const uint8_t *stop = kr_json_run(parser, start);
   if (stop == NULL)
     return NULL;
   if (*stop == '\\')
     return kr_json_unescape(parser, start, stop);
-  kr_json node = kr_json_string(kr_str_from(start, (size_t)(stop - start)));
-  return kr_json_push(parser, at, node) ? stop + 1 : NULL;
+  uint32_t len = (uint32_t)(stop - start);
+  return kr_json_push(parser, at, KR_JSON_STRING, len, start) ? stop + 1 : NULL;
 }
 
 /* --- numbers and words --- */
@@ -281,15 +300,14 @@ static const uint8_t *kr_json_read_number(kr_json_parser *parser, const uint8_t 
     if (at == exponent)
       return kr_json_fail(parser, at, "expected a digit in the exponent");
   }
-  kr_json node = {.type = KR_JSON_NUMBER, .count = (uint32_t)(at - start), .text = start};
-  return kr_json_push(parser, start, node) ? at : NULL;
+  return kr_json_push(parser, start, KR_JSON_NUMBER, (uint32_t)(at - start), start) ? at : NULL;
 }
 
 static const uint8_t *kr_json_read_word(kr_json_parser *parser, const uint8_t *at, kr_str word,
                                         kr_json_type type) {
   if (!kr_str_starts(kr_str_from(at, (size_t)(parser->end - at)), word))
     return kr_json_fail(parser, at, "expected a value: unknown word");
-  return kr_json_push(parser, at, (kr_json){.type = (uint8_t)type}) ? at + word.len : NULL;
+  return kr_json_push(parser, at, type, 0, NULL) ? at + word.len : NULL;
 }
 
 static const uint8_t *kr_json_read_scalar(kr_json_parser *parser, const uint8_t *at) {
@@ -356,9 +374,9 @@ static const uint8_t *kr_json_open(kr_json_parser *parser, const uint8_t *at) {
   if (parser->depth == parser->max_depth)
     return kr_json_fail_limit(parser, at, "arrays and objects are nested deeper than the limit of",
                               parser->max_depth);
-  uint8_t type = *at == '{' ? KR_JSON_OBJECT : KR_JSON_ARRAY;
+  kr_json_type type = *at == '{' ? KR_JSON_OBJECT : KR_JSON_ARRAY;
   uint32_t index = parser->n_nodes;
-  if (!kr_json_push(parser, at, (kr_json){.type = type, .count = parser->parent}))
+  if (!kr_json_push(parser, at, type, parser->parent, NULL))
     return NULL;
   parser->parent = index;
   parser->depth++;

@@ -14,6 +14,7 @@
 
 #define KR_COMPILE_SCRATCH_BYTES (64u * 1024u * 1024u)
 #define KR_COMPILE_PROGRAM_BYTES (64u * 1024u * 1024u)
+#define KR_COMPILE_FIRST_ROWS 32u
 #define KR_COMPILE_PATH_BYTES 4096u /* of the path of a leaf */
 
 static void kr_compile_free_patterns(const kr_pattern *patterns, size_t n_patterns) {
@@ -35,7 +36,21 @@ static void kr_compiler_done(kr_compiler *compiler) {
   kr_compile_free_patterns((const kr_pattern *)(const void *)compiler->patterns.ptr,
                            compiler->patterns.len / sizeof(kr_pattern));
   kr_buf_done(&compiler->patterns);
+  kr_buf_done(&compiler->path);
+  kr_index_done(&compiler->step_index);
+  kr_index_done(&compiler->slot_index);
+  kr_index_done(&compiler->reference_index);
   kr_program_free(compiler->program);
+}
+
+/* Room for a template of some 30 references; each table grows beyond it by itself. */
+static kr_status kr_compiler_reserve(kr_compiler *compiler) {
+  KR_TRY(kr_buf_reserve(&compiler->code, KR_COMPILE_FIRST_ROWS * 2 * sizeof(kr_instruction)));
+  KR_TRY(kr_buf_reserve(&compiler->positions, KR_COMPILE_FIRST_ROWS * 2 * sizeof(kr_position)));
+  KR_TRY(kr_buf_reserve(&compiler->steps, KR_COMPILE_FIRST_ROWS * sizeof(kr_step)));
+  KR_TRY(kr_buf_reserve(&compiler->slots, KR_COMPILE_FIRST_ROWS * sizeof(kr_slot)));
+  KR_TRY(kr_buf_reserve(&compiler->references, KR_COMPILE_FIRST_ROWS * sizeof(kr_str)));
+  return kr_buf_reserve(&compiler->pool, KR_COMPILE_FIRST_ROWS * KR_POOL_PADDING);
 }
 
 static kr_status kr_compiler_init(kr_compiler *compiler, const kr_compile_options *options,
@@ -56,7 +71,8 @@ static kr_status kr_compiler_init(kr_compiler *compiler, const kr_compile_option
                             .sources = table,
                             .references = table,
                             .sites = table,
-                            .patterns = table};
+                            .patterns = table,
+                            .path = KR_BUF_INIT(KR_LIMIT_TEMPLATE_BYTES * 2, NULL)};
   diagnostics->count = 0;
   diagnostics->n_errors = 0;
   compiler->program = calloc(1, sizeof(kr_program));
@@ -66,7 +82,7 @@ static kr_status kr_compiler_init(kr_compiler *compiler, const kr_compile_option
   compiler->program->sink = options->sink;
   compiler->program->missing =
       options->sink == KR_SINK_CONDITION ? KR_MISSING_NULLISH : options->missing;
-  return KR_OK;
+  return kr_compiler_reserve(compiler);
 }
 
 /* The field of runtime errors from here on. */
@@ -166,6 +182,8 @@ static kr_status kr_compile_finish(kr_compiler *compiler, kr_program **ret_progr
     return compiler->is_limit ? KR_LIMIT : KR_SYNTAX;
   uint32_t n_positions = 0;
   uint32_t n_pool = 0;
+  static const uint8_t padding[KR_POOL_PADDING] = {0};
+  KR_TRY(kr_buf_append(&compiler->pool, kr_str_from(padding, sizeof(padding))));
 #define KR_MOVE(buf, type, items, count)                                                           \
   KR_TRY(kr_compile_move(program, &compiler->buf, sizeof(type), (const void **)&(items), &(count)))
   KR_MOVE(code, kr_instruction, program->code, program->n_code);
@@ -180,7 +198,7 @@ static kr_status kr_compile_finish(kr_compiler *compiler, kr_program **ret_progr
   KR_MOVE(patterns, kr_pattern, program->patterns, program->n_patterns);
   compiler->patterns.len = 0; /* the program owns them now */
 #undef KR_MOVE
-  program->pool.len = n_pool;
+  program->pool.len = n_pool - sizeof(padding);
   KR_ASSERT(n_positions == program->n_code);
   KR_TRY(kr_compile_names(compiler));
   kr_error error;

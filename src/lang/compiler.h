@@ -15,6 +15,7 @@
 #ifndef KR_LANG_COMPILER_H
 #define KR_LANG_COMPILER_H
 
+#include "lang/index.h"
 #include "lang/program.h"
 
 typedef enum kr_token_type {
@@ -128,6 +129,10 @@ typedef struct kr_compiler {
   kr_buf references;
   kr_buf sites;
   kr_buf patterns;
+  kr_buf path; /* of a reference, while it is looked for */
+  kr_index step_index;
+  kr_index slot_index;
+  kr_index reference_index;
 } kr_compiler;
 
 /** Record an error (number and status follow from the code). */

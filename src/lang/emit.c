@@ -105,41 +105,59 @@ static bool kr_emit_same_step(const kr_step *a, const kr_step *b) {
          (a->is_index ? a->index == b->index : kr_str_equal(a->name, b->name));
 }
 
+static void kr_emit_remember(kr_compiler *compiler, kr_index *index, uint64_t hash, uint32_t row) {
+  kr_status status = kr_index_add(index, hash, row);
+  if (status != KR_OK && compiler->status == KR_OK)
+    compiler->status = status;
+}
+
 static uint32_t kr_emit_step(kr_compiler *compiler, const kr_step *step) {
-  kr_step *steps = (kr_step *)(void *)compiler->steps.ptr;
-  uint32_t n_steps = kr_emit_count(&compiler->steps, sizeof(kr_step));
-  for (uint32_t i = 0; i < n_steps; i++)
-    if (kr_emit_same_step(&steps[i], step))
-      return i;
+  const kr_step *steps = (const kr_step *)(const void *)compiler->steps.ptr;
+  uint64_t hash = kr_index_mix(kr_index_hash(step->name), (uint64_t)step->index);
+  uint32_t row = 0;
+  for (kr_index_probe at = kr_index_begin(&compiler->step_index, hash); kr_index_next(&at, &row);)
+    if (kr_emit_same_step(&steps[row], step))
+      return row;
   kr_step copy = *step;
   kr_status status = kr_arena_copy(&compiler->program->arena, step->name, &copy.name);
   if (status != KR_OK)
     compiler->status = status;
+  row = kr_emit_count(&compiler->steps, sizeof(kr_step));
   kr_emit_append(compiler, &compiler->steps, &copy, sizeof(copy));
-  return n_steps;
+  kr_emit_remember(compiler, &compiler->step_index, hash, row);
+  return row;
+}
+
+static bool kr_emit_is_slot(const kr_slot *slot, uint32_t parent, uint32_t step,
+                            const kr_node *node) {
+  return slot->parent == parent && slot->step == step && slot->root == node->root &&
+         slot->secrets == node->secrets && slot->is_untrusted == node->is_untrusted;
 }
 
 /* The marks are part of the identity: a field of $processed has its own, the whole has all. */
 static uint32_t kr_emit_slot(kr_compiler *compiler, uint32_t parent, uint32_t step,
                              const kr_node *node) {
-  kr_slot wanted = {.parent = parent,
-                    .step = step,
-                    .root = node->root,
-                    .is_untrusted = node->is_untrusted,
-                    .secrets = node->secrets};
   const kr_slot *slots = (const kr_slot *)(const void *)compiler->slots.ptr;
-  uint32_t n_slots = kr_emit_count(&compiler->slots, sizeof(kr_slot));
-  for (uint32_t i = 0; i < n_slots; i++)
-    if (slots[i].parent == parent && slots[i].step == step && slots[i].root == node->root &&
-        slots[i].secrets == wanted.secrets && slots[i].is_untrusted == wanted.is_untrusted)
-      return i;
-  if (n_slots == KR_LIMIT_SLOTS) {
+  uint64_t hash = kr_index_mix(kr_index_mix(node->secrets, (uint64_t)parent << 32 | step),
+                               (uint64_t)node->root << 1 | node->is_untrusted);
+  uint32_t row = 0;
+  for (kr_index_probe at = kr_index_begin(&compiler->slot_index, hash); kr_index_next(&at, &row);)
+    if (kr_emit_is_slot(&slots[row], parent, step, node))
+      return row;
+  row = kr_emit_count(&compiler->slots, sizeof(kr_slot));
+  if (row == KR_LIMIT_SLOTS) {
     kr_report(compiler, KR_E_SLOTS, node->offset, node->len, "more than %u distinct paths",
               KR_LIMIT_SLOTS);
     return 0;
   }
-  kr_emit_append(compiler, &compiler->slots, &wanted, sizeof(wanted));
-  return n_slots;
+  kr_slot added = {.parent = parent,
+                   .step = step,
+                   .root = node->root,
+                   .is_untrusted = node->is_untrusted,
+                   .secrets = node->secrets};
+  kr_emit_append(compiler, &compiler->slots, &added, sizeof(added));
+  kr_emit_remember(compiler, &compiler->slot_index, hash, row);
+  return row;
 }
 
 /* An item has no slot, since it changes; its path is kept for messages. */
@@ -331,31 +349,48 @@ static void kr_emit_kept(kr_compiler *compiler, const kr_node *node, bool is_kep
   }
 }
 
+static kr_status kr_emit_reference_path(kr_compiler *compiler, const kr_node *node) {
+  kr_buf *path = &compiler->path;
+  kr_buf_reset(path);
+  KR_TRY(kr_buf_append(path, KR_STR("$")));
+  KR_TRY(kr_buf_append(path, kr_str_cstr(kr_root_name(node->root))));
+  if (node->root == KR_ROOT_SECRET) {
+    KR_TRY(kr_buf_append(path, KR_STR(".")));
+    KR_TRY(kr_buf_append(path, node->text));
+  }
+  for (unsigned i = 0; i < node->n_steps; i++) {
+    const kr_step *step = &node->steps[i];
+    if (step->is_index) {
+      KR_TRY(kr_buf_printf(path, "[%lld]", (long long)step->index));
+      continue;
+    }
+    KR_TRY(kr_buf_append(path, KR_STR(".")));
+    KR_TRY(kr_buf_append(path, step->name));
+  }
+  return KR_OK;
+}
+
 /* For `check`: every reference once, and where each secret may land. */
 static void kr_emit_reference(kr_compiler *compiler, const kr_node *node) {
-  KR_CLEANUP(kr_buf_done) kr_buf path = KR_BUF_INIT(KR_LIMIT_TEMPLATE_BYTES * 2, NULL);
-  kr_status status = kr_buf_printf(&path, "$%s", kr_root_name(node->root));
-  if (status == KR_OK && node->root == KR_ROOT_SECRET)
-    status = kr_buf_printf(&path, ".%.*s", KR_FMT(node->text));
-  for (unsigned i = 0; status == KR_OK && i < node->n_steps; i++) {
-    const kr_step *step = &node->steps[i];
-    if (step->is_index)
-      status = kr_buf_printf(&path, "[%lld]", (long long)step->index);
-    else
-      status = kr_buf_printf(&path, ".%.*s", KR_FMT(step->name));
-  }
+  kr_status status = kr_emit_reference_path(compiler, node);
+  kr_str path = kr_buf_str(&compiler->path);
+  uint64_t hash = kr_index_hash(path);
   const kr_str *references = (const kr_str *)(const void *)compiler->references.ptr;
-  uint32_t n_references = kr_emit_count(&compiler->references, sizeof(kr_str));
-  for (uint32_t i = 0; status == KR_OK && i < n_references; i++)
-    if (kr_str_equal(references[i], kr_buf_str(&path)))
+  uint32_t row = 0;
+  kr_index_probe at = kr_index_begin(&compiler->reference_index, hash);
+  while (status == KR_OK && kr_index_next(&at, &row))
+    if (kr_str_equal(references[row], path))
       return;
   kr_str copy = {0};
   if (status == KR_OK)
-    status = kr_arena_copy(&compiler->program->arena, kr_buf_str(&path), &copy);
-  if (status != KR_OK)
+    status = kr_arena_copy(&compiler->program->arena, path, &copy);
+  if (status != KR_OK) {
     compiler->status = status;
-  else
-    kr_emit_append(compiler, &compiler->references, &copy, sizeof(copy));
+    return;
+  }
+  row = kr_emit_count(&compiler->references, sizeof(kr_str));
+  kr_emit_append(compiler, &compiler->references, &copy, sizeof(copy));
+  kr_emit_remember(compiler, &compiler->reference_index, hash, row);
 }
 
 static void kr_emit_references(kr_compiler *compiler, const kr_node *node) {

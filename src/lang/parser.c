@@ -6,7 +6,7 @@
  */
 #include "lang/parser.h"
 
-#define KR_STEPS_GROWTH 4u
+#define KR_STEPS_GROWTH 2u
 
 kr_node *kr_parser_node(kr_compiler *compiler, kr_node_type type, size_t offset, size_t len) {
   if (compiler->n_nodes++ == KR_LIMIT_NODES) {
@@ -114,7 +114,8 @@ bool kr_parser_secret(kr_compiler *compiler, kr_node *node, kr_str name, size_t 
 
 bool kr_parser_root(kr_str word, uint8_t *ret_root) {
   for (unsigned i = 0; i < KR_ROOT_COUNT; i++)
-    if (kr_str_equal(kr_str_cstr(kr_root_name(i)), word)) {
+    if (word.len > 0 && kr_root_name(i)[0] == (char)word.ptr[0] &&
+        kr_str_equal(kr_str_cstr(kr_root_name(i)), word)) {
       *ret_root = (uint8_t)i;
       return true;
     }
@@ -146,7 +147,7 @@ bool kr_parser_add_step(kr_compiler *compiler, kr_node *node, kr_step step, size
   }
   if (node->n_steps % KR_STEPS_GROWTH == 0) {
     kr_step *grown =
-        kr_arena_calloc(&compiler->scratch, node->n_steps + KR_STEPS_GROWTH, sizeof(kr_step));
+        kr_arena_alloc(&compiler->scratch, (node->n_steps + KR_STEPS_GROWTH) * sizeof(kr_step));
     if (grown == NULL) {
       compiler->status = kr_arena_why(&compiler->scratch);
       return false;

@@ -9,6 +9,7 @@
 #include "lang/place.h"
 
 #include "base/encode.h"
+#include "json/scan.h"
 
 typedef enum kr_json_state {
   KR_JSON_AT_VALUE,
@@ -130,8 +131,10 @@ static size_t kr_json_place_string(kr_json_place *place, const kr_node *chunk, s
                        "a JSON string cannot hold a raw line break or control character");
     return 1;
   }
-  if (byte != '\\')
-    return 1;
+  if (byte != '\\') {
+    const uint8_t *at = chunk->text.ptr + index;
+    return (size_t)(kr_json_skip_plain(at, chunk->text.ptr + chunk->text.len) - at);
+  }
   size_t len = kr_json_place_escape(chunk->text, index);
   if (len == 0)
     kr_json_place_fail(place, KR_E_JSON_TEXT, chunk->offset + index, 1,
@@ -167,7 +170,8 @@ static void kr_json_place_chunk(kr_json_place *place, const kr_node *chunk) {
       index += kr_json_place_string(place, chunk, index);
     } else if (byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r') {
       index++;
-    } else if (byte != '\0' && strchr("[]{}:,\"", byte) != NULL) {
+    } else if (byte == '"' || byte == ',' || byte == ':' || byte == '{' || byte == '}' ||
+               byte == '[' || byte == ']') {
       if (!kr_json_place_mark(place, byte, chunk->offset + index))
         kr_json_place_fail(place, KR_E_JSON_TEXT, chunk->offset + index, 1,
                            "JSON cannot have this here");

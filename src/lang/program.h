@@ -86,6 +86,7 @@ typedef struct kr_function_info {
   uint8_t marks;     /* kr_marks */
   uint8_t registers; /* kr_registers */
   uint8_t cost;
+  uint8_t n_params; /* letters in params */
   const char *example;
   const char *expected;
   const char *group; /* the last three are for people */
@@ -203,6 +204,8 @@ typedef struct kr_pattern {
   const kr_piece *pieces; /* NULL: no replacement, or one that is computed */
   uint32_t n_pieces;
 } kr_pattern;
+/* Readable bytes behind the pool, so that literals are copied in steps of 32 bytes. */
+#define KR_POOL_PADDING 32u
 
 struct kr_program {
   kr_sink sink;

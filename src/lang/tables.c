@@ -10,8 +10,20 @@
 static const kr_function_info kr_functions[] = {
 #define KR_FUNCTION(id, name, min, max, params, result, marks, registers, cost, example, expected, \
                     group, arguments, phrase)                                                      \
-  {name,    min,      max,   params,    result, KR_MARKS_##marks, KR_REGISTERS_##registers, cost,  \
-   example, expected, group, arguments, phrase},
+  {name,                                                                                           \
+   min,                                                                                            \
+   max,                                                                                            \
+   params,                                                                                         \
+   result,                                                                                         \
+   KR_MARKS_##marks,                                                                               \
+   KR_REGISTERS_##registers,                                                                       \
+   cost,                                                                                           \
+   sizeof(params) - 1,                                                                             \
+   example,                                                                                        \
+   expected,                                                                                       \
+   group,                                                                                          \
+   arguments,                                                                                      \
+   phrase},
 #include "lang/functions.def"
 };
 
@@ -86,8 +98,7 @@ static char kr_function_letter(const kr_function_info *row, unsigned index, unsi
   }
   if (row == &kr_functions[KR_FUNCTION_OBJECT])
     return row->params[index % 2];
-  size_t n_params = strlen(row->params);
-  return row->params[index < n_params ? index : n_params - 1];
+  return row->params[index < row->n_params ? index : row->n_params - 1u];
 }
 
 char kr_function_param(const kr_function_info *row, unsigned index, unsigned n_args) {
@@ -102,7 +113,8 @@ bool kr_function_secret_ok(const kr_function_info *row, unsigned index, unsigned
 
 bool kr_accessor_find(kr_str name, unsigned *ret_function) {
   for (size_t i = 0; i < sizeof(kr_accessors) / sizeof(kr_accessors[0]); i++)
-    if (kr_str_equal(kr_str_cstr(kr_accessors[i].name), name)) {
+    if (name.len > 0 && kr_accessors[i].name[0] == (char)name.ptr[0] &&
+        kr_str_equal(kr_str_cstr(kr_accessors[i].name), name)) {
       *ret_function = kr_accessors[i].function;
       return true;
     }

@@ -18,9 +18,10 @@ typedef struct kr_verifier {
   uint32_t n_loops;
 } kr_verifier;
 
-static bool kr_verify_operands(const kr_program *program, uint32_t pc) {
+static bool kr_verify_operands(const kr_program *program, const kr_opcode_info *opcode,
+                               uint32_t pc) {
   const kr_instruction *in = &program->code[pc];
-  for (const char *letter = kr_opcode_row(in->op)->operands; *letter != '\0'; letter++) {
+  for (const char *letter = opcode->operands; *letter != '\0'; letter++) {
     bool is_good = true;
     switch (*letter) {
     case 'k':
@@ -110,9 +111,8 @@ static bool kr_verify_next(kr_verifier *verifier, uint32_t pc, uint32_t depth) {
          kr_verify_reach(verifier, pc + 1, depth);
 }
 
-static bool kr_verify_flow(kr_verifier *verifier, uint32_t pc) {
+static bool kr_verify_flow(kr_verifier *verifier, const kr_opcode_info *row, uint32_t pc) {
   const kr_instruction *in = &verifier->program->code[pc];
-  const kr_opcode_info *row = kr_opcode_row(in->op);
   uint32_t depth = verifier->depths[pc];
   uint32_t pops = row->pops == KR_POPS_B    ? in->b
                   : row->pops == KR_POPS_2B ? in->b * 2u
@@ -175,10 +175,13 @@ kr_status kr_program_verify(kr_program *program, kr_error *reterr) {
   verifier.depths[0] = 0;
   if (!kr_verify_slots(program) || program->n_code == 0)
     return kr_verify_bug(reterr, 0);
-  for (uint32_t pc = 0; pc < program->n_code; pc++)
-    if (program->code[pc].op >= KR_OP_COUNT || !kr_verify_operands(program, pc) ||
-        !kr_verify_flow(&verifier, pc))
+  for (uint32_t pc = 0; pc < program->n_code; pc++) {
+    if (program->code[pc].op >= KR_OP_COUNT)
       return kr_verify_bug(reterr, pc);
+    const kr_opcode_info *row = kr_opcode_row(program->code[pc].op);
+    if (!kr_verify_operands(program, row, pc) || !kr_verify_flow(&verifier, row, pc))
+      return kr_verify_bug(reterr, pc);
+  }
   program->max_stack = verifier.max;
   return KR_OK;
 }

@@ -164,11 +164,24 @@ static kr_status kr_call_register(kr_vm *vm, unsigned function, const kr_functio
   return derived->add(derived->ctx, result->secrets, (uint8_t)function, kr_value_text(result));
 }
 
-kr_status kr_vm_call(kr_vm *vm, unsigned function, kr_value *args, unsigned n_args,
-                     kr_value *ret_value) {
+static kr_status kr_call_arguments(kr_vm *vm, const kr_function_info *row, kr_value *args,
+                                   unsigned n_args) {
+  for (unsigned i = 0; i < n_args; i++) {
+    KR_TRY(kr_vm_spend(vm, (size_t)args[i].count * row->cost));
+    if (args[i].type == KR_VALUE_UNKNOWN)
+      continue; /* concat and join show it as it is */
+    char param = kr_function_param(row, i, n_args);
+    bool is_fitting = param == 'a' || (param == 's' && args[i].type == KR_VALUE_STRING);
+    if (!is_fitting)
+      KR_TRY(kr_call_convert(vm, row, i, param, &args[i]));
+  }
+  return KR_OK;
+}
+
+/* A secret or an unknown $lookup takes part. */
+static kr_status kr_call_marked(kr_vm *vm, unsigned function, kr_value *args, unsigned n_args,
+                                kr_value *ret_value) {
   const kr_function_info *row = kr_function_row(function);
-  kr_function_body *body = kr_bodies[function];
-  KR_ASSERT(body != NULL);
   kr_call_marks marks = kr_call_union(args, n_args);
   kr_value first_secret = marks.first_secret != NULL ? *marks.first_secret : (kr_value){0};
   marks.first_secret = &first_secret;
@@ -180,18 +193,33 @@ kr_status kr_vm_call(kr_vm *vm, unsigned function, kr_value *args, unsigned n_ar
     *ret_value = result;
     return KR_OK;
   }
-  for (unsigned i = 0; i < n_args; i++) {
-    KR_TRY(kr_vm_spend(vm, (size_t)args[i].count * row->cost));
-    if (args[i].type == KR_VALUE_UNKNOWN)
-      continue; /* concat and join show it as it is */
-    KR_TRY(kr_call_convert(vm, row, i, kr_function_param(row, i, n_args), &args[i]));
-  }
-  KR_TRY(body(vm, args, n_args, &result));
+  KR_TRY(kr_call_arguments(vm, row, args, n_args));
+  KR_TRY(kr_bodies[function](vm, args, n_args, &result));
   result.is_untrusted |= marks.is_untrusted;
   if (row->marks == KR_MARKS_WHOLE && marks.secrets != 0) {
     KR_TRY(kr_call_mark(vm, function, &marks, KR_PART_PLAIN, &result));
     KR_TRY(kr_call_register(vm, function, row, &result));
   }
   *ret_value = result;
+  return KR_OK;
+}
+
+kr_status kr_vm_call(kr_vm *vm, unsigned function, kr_value *args, unsigned n_args,
+                     kr_value *ret_value) {
+  KR_ASSERT(function < KR_FUNCTION_COUNT && kr_bodies[function] != NULL);
+  kr_secret_set secrets = 0;
+  bool is_untrusted = false;
+  bool is_unknown = false;
+  for (unsigned i = 0; i < n_args; i++) {
+    secrets |= args[i].secrets;
+    is_untrusted |= args[i].is_untrusted;
+    is_unknown |= args[i].is_unknown;
+  }
+  if (secrets != 0 || is_unknown)
+    return kr_call_marked(vm, function, args, n_args, ret_value);
+  KR_TRY(kr_call_arguments(vm, kr_function_row(function), args, n_args));
+  *ret_value = (kr_value){0};
+  KR_TRY(kr_bodies[function](vm, args, n_args, ret_value));
+  ret_value->is_untrusted |= is_untrusted;
   return KR_OK;
 }

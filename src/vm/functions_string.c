@@ -6,7 +6,21 @@
  */
 #include "base/utf8.h"
 #include "vm/case.h"
+#include "vm/copy.h"
 #include "vm/functions.h"
+
+static bool kr_string_is_ascii(kr_str text) {
+  uint64_t high = 0;
+  uint64_t word = 0;
+  size_t at = 0;
+  for (; text.len - at >= sizeof(word); at += sizeof(word)) {
+    memcpy(&word, text.ptr + at, sizeof(word));
+    high |= word;
+  }
+  for (; at < text.len; at++)
+    high |= text.ptr[at];
+  return (high & UINT64_C(0x8080808080808080)) == 0;
+}
 
 static size_t kr_string_next(kr_str text, size_t at) {
   uint32_t point = 0;
@@ -15,6 +29,8 @@ static size_t kr_string_next(kr_str text, size_t at) {
 }
 
 static int64_t kr_string_points(kr_str text) {
+  if (kr_string_is_ascii(text))
+    return (int64_t)text.len;
   int64_t n_points = 0;
   for (size_t at = 0; at < text.len; at = kr_string_next(text, at))
     n_points++;
@@ -33,7 +49,34 @@ static kr_status kr_string_argument(kr_vm *vm, const char *message) {
   return kr_vm_fail(vm, KR_INVALID, KR_E_ARGUMENT, "%s", message);
 }
 
+/* Strings without parts, together within the limit: no spans to shift, no work buffer needed. */
+static bool kr_string_join_plain(kr_vm *vm, const kr_value *args, unsigned n_args,
+                                 size_t *ret_len) {
+  size_t len = 0;
+  for (unsigned i = 0; i < n_args; i++) {
+    if (args[i].type != KR_VALUE_STRING || args[i].secrets != 0 || args[i].n_parts > 0 ||
+        args[i].is_unknown)
+      return false;
+    len += args[i].count; /* at most 64 arguments of 32 bits */
+  }
+  *ret_len = len;
+  return len <= KR_LIMIT_STRING_BYTES && len / 32 <= vm->fuel;
+}
+
 kr_status kr_body_CONCAT(kr_vm *vm, kr_value *args, unsigned n_args, kr_value *result) {
+  size_t len = 0;
+  if (kr_string_join_plain(vm, args, n_args, &len)) {
+    void *memory = NULL;
+    KR_TRY(kr_vm_spend(vm, len));
+    KR_TRY(kr_vm_alloc(vm, len, &memory));
+    uint8_t *out = memory;
+    *result = kr_value_string(kr_str_from(out, len));
+    for (unsigned i = 0; i < n_args; i++) {
+      kr_copy_exact(out, args[i].text, args[i].count);
+      out += args[i].count;
+    }
+    return KR_OK;
+  }
   kr_vm_build_begin(vm);
   for (unsigned i = 0; i < n_args; i++)
     KR_TRY(kr_vm_build_value(vm, &args[i]));
@@ -59,8 +102,24 @@ kr_status kr_body_JOIN(kr_vm *vm, kr_value *args, unsigned n_args, kr_value *res
   return kr_vm_build_take(vm, result);
 }
 
+/* Case of ASCII letters by their one bit; eight bytes are one loop for the compiler. */
+static kr_status kr_string_ascii_case(kr_vm *vm, kr_str text, bool is_upper, kr_value *result) {
+  void *memory = NULL;
+  KR_TRY(kr_vm_alloc(vm, text.len, &memory)); /* paid for with the argument, as below */
+  uint8_t *out = memory;
+  uint8_t first = is_upper ? 'a' : 'A';
+  for (size_t i = 0; i < text.len; i++) {
+    bool is_letter = (uint8_t)(text.ptr[i] - first) < 26;
+    out[i] = (uint8_t)(text.ptr[i] ^ (is_letter ? 0x20 : 0));
+  }
+  *result = kr_value_string(kr_str_from(out, text.len));
+  return KR_OK;
+}
+
 static kr_status kr_string_case(kr_vm *vm, kr_str text, bool is_upper, size_t limit,
                                 kr_value *result) {
+  if (limit == SIZE_MAX && text.len <= KR_LIMIT_STRING_BYTES && kr_string_is_ascii(text))
+    return kr_string_ascii_case(vm, text, is_upper, result);
   kr_vm_build_begin(vm);
   for (size_t at = 0; at < text.len;) {
     uint32_t point = 0;
@@ -163,8 +222,9 @@ kr_status kr_body_SUBSTRING(kr_vm *vm, kr_value *args, unsigned n_args, kr_value
     return kr_string_argument(vm, "the length of a substring cannot be negative");
   if (len > n_points - start)
     len = n_points - start;
-  size_t from = kr_string_offset(text, start);
-  size_t to = from + kr_string_offset(kr_str_skip(text, from), len);
+  bool is_ascii = n_points == (int64_t)text.len; /* or bytes that are no UTF-8, one point each */
+  size_t from = is_ascii ? (size_t)start : kr_string_offset(text, start);
+  size_t to = from + (is_ascii ? (size_t)len : kr_string_offset(kr_str_skip(text, from), len));
   *result = kr_value_string(kr_str_slice(text, from, to));
   return KR_OK;
 }

@@ -1,23 +1,71 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * resolve.c - slots. Each distinct path prefix is walked at most once per
- * render, when first needed, from its parent's value. A missing path is a
- * value; only its use decides what it means.
+ * render, when first needed, from its parent's value. Most are nodes of input
+ * data: of those only the node is kept. A missing path is a value; only its
+ * use decides what it means.
  */
+#include "vm/copy.h"
 #include "vm/vm.h"
 
-static kr_status kr_resolve_root(kr_vm *vm, uint32_t slot, kr_value *ret_value) {
+static const kr_json *kr_resolve_root(const kr_vm *vm, const kr_slot *row) {
+  switch (row->root) {
+  case KR_ROOT_PAYLOAD:
+    return vm->input->payload;
+  case KR_ROOT_LOOKUP:
+    return vm->input->is_lookup_unknown && kr_vm_is_preview(vm) ? NULL : vm->input->lookup;
+  case KR_ROOT_PROCESSED:
+    return vm->input->processed;
+  default:
+    return NULL;
+  }
+}
+
+/*
+ * A key that is not where it was last: it may stand behind the member found
+ * before it, since a template mostly names members in their order; else it is
+ * anywhere after that, around to where the search began.
+ */
+static const kr_json *kr_resolve_member(kr_vm *vm, const kr_json *object, kr_str name,
+                                        uint16_t *hint) {
+  uint32_t count = object->count;
+  uint32_t at = *hint; /* not tried yet when the object itself was met just now */
+  if (at < count && kr_vm_is_key(&object->members[at], name)) {
+    vm->last_member = at;
+    return &object->members[at].value;
+  }
+  at = vm->last_member;
+  for (uint32_t i = 0; i < count; i++) {
+    at = at + 1 < count ? at + 1 : 0;
+    if (kr_vm_is_key(&object->members[at], name)) {
+      *hint = (uint16_t)at; /* a hint beyond 65535 members is merely wrong */
+      vm->last_member = at;
+      return &object->members[at].value;
+    }
+  }
+  return NULL;
+}
+
+const kr_json *kr_vm_tree_resolve(kr_vm *vm, uint32_t slot) {
   const kr_slot *row = &vm->program->slots[slot];
   const kr_json *tree = NULL;
-  if (row->root == KR_ROOT_PAYLOAD)
-    tree = vm->input->payload;
-  else if (row->root == KR_ROOT_LOOKUP)
-    tree = vm->input->lookup;
-  else if (row->root == KR_ROOT_PROCESSED)
-    tree = vm->input->processed;
-  *ret_value =
-      tree == NULL ? (kr_value){0} : kr_value_from_json(tree, row->is_untrusted, row->secrets);
-  return KR_OK;
+  if (row->parent == KR_NO_SLOT) {
+    tree = kr_resolve_root(vm, row);
+  } else {
+    const kr_json *parent = kr_vm_tree(vm, row->parent); /* at most KR_LIMIT_PATH_STEPS deep */
+    const kr_step *step = &vm->program->steps[row->step];
+    if (parent == NULL || vm->fuel == 0)
+      return NULL;
+    if (step->is_index)
+      tree = kr_json_at(parent, step->index);
+    else if (parent->type == KR_JSON_OBJECT)
+      tree = kr_resolve_member(vm, parent, step->name,
+                               &vm->hints[(vm->hint_base + slot) % KR_VM_HINTS]);
+    if (tree != NULL)
+      vm->fuel--;
+  }
+  vm->trees[slot] = tree;
+  return tree;
 }
 
 /* `‹lookup.customer.email›` */
@@ -80,18 +128,37 @@ kr_status kr_vm_step(kr_vm *vm, const kr_step *step, const kr_value *from, kr_va
   return KR_OK;
 }
 
+/* Memory for the slots that are no nodes of input data, when the first is met. */
+static kr_status kr_resolve_prepare(kr_vm *vm) {
+  if (vm->slots != NULL)
+    return KR_OK;
+  size_t n_slots = vm->program->n_slots;
+  void *memory = NULL;
+  KR_TRY(kr_vm_alloc(vm, n_slots, &memory));
+  vm->slot_states = memory;
+  memset(vm->slot_states, KR_SLOT_FRESH, n_slots);
+  KR_TRY(kr_vm_alloc(vm, n_slots * sizeof(kr_value), &memory));
+  vm->slots = memory;
+  return KR_OK;
+}
+
 kr_status kr_vm_slot(kr_vm *vm, uint32_t slot, kr_value *ret_value) {
+  const kr_slot *row = &vm->program->slots[slot];
+  const kr_json *tree = kr_vm_tree(vm, slot);
+  vm->is_sensitive |= row->secrets != 0;
+  if (tree != NULL) {
+    kr_value_set_json(ret_value, tree, row->is_untrusted, row->secrets);
+    return KR_OK;
+  }
+  KR_TRY(kr_resolve_prepare(vm));
   if (vm->slot_states[slot] == KR_SLOT_RESOLVED) {
     *ret_value = vm->slots[slot];
     return KR_OK;
   }
-  const kr_slot *row = &vm->program->slots[slot];
   kr_value value = {0};
   if (row->root == KR_ROOT_LOOKUP && vm->input->is_lookup_unknown && kr_vm_is_preview(vm)) {
     KR_TRY(kr_resolve_unknown(vm, slot, &value));
-  } else if (row->parent == KR_NO_SLOT) {
-    KR_TRY(kr_resolve_root(vm, slot, &value));
-  } else {
+  } else if (row->parent != KR_NO_SLOT) {
     kr_value parent;
     KR_TRY(kr_vm_slot(vm, row->parent, &parent));
     KR_TRY(kr_vm_step(vm, &vm->program->steps[row->step], &parent, &value));
@@ -123,7 +190,11 @@ static void kr_resolve_hint(kr_vm *vm, const kr_value *object, kr_str name) {
 static kr_status kr_resolve_missing(kr_vm *vm, uint32_t slot) {
   uint32_t absent = slot;
   uint32_t parent = vm->program->slots[slot].parent;
-  while (parent != KR_NO_SLOT && vm->slots[parent].type == KR_VALUE_MISSING) {
+  kr_value deepest = {0};
+  while (parent != KR_NO_SLOT) {
+    KR_TRY(kr_vm_slot(vm, parent, &deepest));
+    if (deepest.type != KR_VALUE_MISSING)
+      break;
     absent = parent;
     parent = vm->program->slots[parent].parent;
   }
@@ -136,16 +207,15 @@ static kr_status kr_resolve_missing(kr_vm *vm, uint32_t slot) {
                       (int)path_len, (const char *)text->ptr,
                       kr_root_name(vm->program->slots[slot].root));
   KR_TRY(kr_program_slot_path(vm->program, parent, text));
-  const kr_value *deepest = &vm->slots[parent];
   const kr_step *step = &vm->program->steps[vm->program->slots[absent].step];
-  bool is_key = kr_value_is_object(deepest) && !step->is_index;
+  bool is_key = kr_value_is_object(&deepest) && !step->is_index;
   kr_status status = kr_vm_fail(vm, KR_MISSING, KR_E_MISSING, "no value at %.*s: %.*s is %s %s%s",
                                 (int)path_len, (const char *)text->ptr, (int)(text->len - path_len),
                                 (const char *)text->ptr + path_len,
-                                strchr("ao", kr_value_type_name(deepest)[0]) != NULL ? "an" : "a",
-                                kr_value_type_name(deepest), is_key ? " without this key" : "");
+                                strchr("ao", kr_value_type_name(&deepest)[0]) != NULL ? "an" : "a",
+                                kr_value_type_name(&deepest), is_key ? " without this key" : "");
   if (is_key)
-    kr_resolve_hint(vm, deepest, step->name);
+    kr_resolve_hint(vm, &deepest, step->name);
   return status;
 }
 

@@ -2,6 +2,8 @@
 /* value.c - reading values: one view over trees and over what programs make. */
 #include "vm/value.h"
 
+#include "vm/copy.h"
+
 #include <stdio.h>
 
 bool kr_value_is_array(const kr_value *value) {
@@ -18,22 +20,6 @@ const char *kr_value_type_name(const kr_value *value) {
   static const char *const names[] = {"missing", "null",   "boolean", "boolean", "number", "number",
                                       "string",  "object", "array",   "object",  "unknown"};
   return kr_value_is_array(value) ? "array" : names[value->type];
-}
-
-kr_value kr_value_from_json(const kr_json *json, bool is_untrusted, kr_secret_set secrets) {
-  static const uint8_t types[] = {
-      [KR_JSON_NULL] = KR_VALUE_NULL,     [KR_JSON_FALSE] = KR_VALUE_FALSE,
-      [KR_JSON_TRUE] = KR_VALUE_TRUE,     [KR_JSON_NUMBER] = KR_VALUE_NUMBER,
-      [KR_JSON_STRING] = KR_VALUE_STRING, [KR_JSON_ARRAY] = KR_VALUE_TREE,
-      [KR_JSON_OBJECT] = KR_VALUE_TREE};
-  kr_value value = {.type = types[json->type],
-                    .is_untrusted = is_untrusted,
-                    .count = json->count,
-                    .secrets = secrets,
-                    .text = json->text};
-  if (value.type == KR_VALUE_TREE)
-    value.tree = json;
-  return value;
 }
 
 kr_value kr_value_item(const kr_value *array, uint32_t index) {
@@ -198,6 +184,10 @@ static bool kr_value_equal_arrays(const kr_value *a, const kr_value *b, size_t *
 /* Recursion is bounded: data is at most KR_JSON_MAX_DEPTH deep, programs KR_LIMIT_NESTING. */
 bool kr_value_equal(const kr_value *a, const kr_value *b, size_t *spent) {
   *spent += 16;
+  if (a->type == KR_VALUE_STRING && b->type == KR_VALUE_STRING) {
+    *spent += a->count;
+    return a->count == b->count && kr_copy_equal(a->text, b->text, a->count);
+  }
   if (kr_value_is_number(a) && kr_value_is_number(b)) {
     *spent += a->count + b->count;
     return kr_value_compare_numbers(a, b) == 0;
@@ -206,12 +196,21 @@ bool kr_value_equal(const kr_value *a, const kr_value *b, size_t *spent) {
     return kr_value_is_array(b) && a->count == b->count && kr_value_equal_arrays(a, b, spent);
   if (kr_value_is_object(a))
     return kr_value_is_object(b) && a->count == b->count && kr_value_equal_objects(a, b, spent);
-  if (a->type != b->type)
+  return a->type == b->type;
+}
+
+/* Up to 18 digits and nothing else: most integers there are. */
+static bool kr_value_small_int(kr_str text, int64_t *ret_integer) {
+  int64_t integer = 0;
+  if (text.len == 0 || text.len > 18)
     return false;
-  if (a->type != KR_VALUE_STRING)
-    return true;
-  *spent += a->count;
-  return kr_str_equal(kr_value_text(a), kr_value_text(b));
+  for (size_t i = 0; i < text.len; i++) {
+    if (text.ptr[i] < '0' || text.ptr[i] > '9')
+      return false;
+    integer = integer * 10 + (text.ptr[i] - '0');
+  }
+  *ret_integer = integer;
+  return true;
 }
 
 bool kr_value_to_int(const kr_value *value, int64_t *ret_integer) {
@@ -221,6 +220,8 @@ bool kr_value_to_int(const kr_value *value, int64_t *ret_integer) {
   }
   if (value->type != KR_VALUE_NUMBER)
     return false;
+  if (kr_value_small_int(kr_value_text(value), ret_integer))
+    return true;
   kr_decimal decimal = kr_decimal_read(kr_value_text(value));
   if (decimal.n_digits == 0) {
     *ret_integer = 0;

@@ -70,6 +70,17 @@ static inline kr_value kr_value_bool(bool truth) {
   return (kr_value){.type = truth ? KR_VALUE_TRUE : KR_VALUE_FALSE};
 }
 
+static inline void kr_value_set_bool(kr_value *value, bool truth, bool is_untrusted) {
+  value->type = truth ? KR_VALUE_TRUE : KR_VALUE_FALSE;
+  value->is_untrusted = is_untrusted;
+  value->is_unknown = false;
+  value->count = 0;
+  value->n_parts = 0;
+  value->secrets = 0;
+  value->parts = NULL;
+  value->integer = 0;
+}
+
 static inline kr_value kr_value_int(int64_t integer) {
   return (kr_value){.type = KR_VALUE_INT, .integer = integer};
 }
@@ -83,8 +94,37 @@ static inline bool kr_value_is_number(const kr_value *value) {
 /** "null", "boolean", "number", "string", "array", "object", "missing". */
 const char *kr_value_type_name(const kr_value *value);
 
-/** A tree node as a value, with the marks given. */
-kr_value kr_value_from_json(const kr_json *json, bool is_untrusted, kr_secret_set secrets);
+/**
+ * A tree node as a value, with the marks given. Fields are stored one by one
+ * where the value will be read: a struct made aside and copied as a whole would
+ * be loaded in wider pieces than it was just stored in, and wait for that.
+ */
+static inline void kr_value_set_json(kr_value *value, const kr_json *json, bool is_untrusted,
+                                     kr_secret_set secrets) {
+  static const uint8_t types[] = {
+      [KR_JSON_NULL] = KR_VALUE_NULL,     [KR_JSON_FALSE] = KR_VALUE_FALSE,
+      [KR_JSON_TRUE] = KR_VALUE_TRUE,     [KR_JSON_NUMBER] = KR_VALUE_NUMBER,
+      [KR_JSON_STRING] = KR_VALUE_STRING, [KR_JSON_ARRAY] = KR_VALUE_TREE,
+      [KR_JSON_OBJECT] = KR_VALUE_TREE};
+  value->type = types[json->type];
+  value->is_untrusted = is_untrusted;
+  value->is_unknown = false;
+  value->count = json->count;
+  value->n_parts = 0;
+  value->secrets = secrets;
+  value->parts = NULL;
+  if (value->type == KR_VALUE_TREE)
+    value->tree = json;
+  else
+    value->text = json->text;
+}
+
+static inline kr_value kr_value_from_json(const kr_json *json, bool is_untrusted,
+                                          kr_secret_set secrets) {
+  kr_value value;
+  kr_value_set_json(&value, json, is_untrusted, secrets);
+  return value;
+}
 
 /** Items of an array, members of an object; index below count. */
 kr_value kr_value_item(const kr_value *array, uint32_t index);

@@ -6,6 +6,7 @@
 #include "vm/vm.h"
 
 #include "base/assert.h"
+#include "vm/copy.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -39,13 +40,9 @@ kr_status kr_vm_refuse_secret(kr_vm *vm, kr_secret_set secrets, const char *plac
   return status;
 }
 
-kr_status kr_vm_spend(kr_vm *vm, size_t n_bytes) {
-  size_t cost = n_bytes / 32;
-  if (cost > vm->fuel)
-    return kr_vm_fail(vm, KR_LIMIT, KR_E_FUEL, "the work of this render is above its limit of %u",
-                      vm->input->fuel == 0 ? KR_LIMIT_FUEL : vm->input->fuel);
-  vm->fuel -= (uint32_t)cost;
-  return KR_OK;
+kr_status kr_vm_fail_fuel(kr_vm *vm) {
+  return kr_vm_fail(vm, KR_LIMIT, KR_E_FUEL, "the work of this render is above its limit of %u",
+                    vm->input->fuel == 0 ? KR_LIMIT_FUEL : vm->input->fuel);
 }
 
 kr_status kr_vm_alloc(kr_vm *vm, size_t len, void **ret_ptr) {
@@ -111,6 +108,7 @@ kr_status kr_vm_secret(kr_vm *vm, uint32_t secret, kr_value *ret_value) {
     const kr_secret *opened = secret < source->names->count ? source->values[secret] : NULL;
     if (opened == NULL)
       return kr_vm_secret_missing(vm, name);
+    vm->is_sensitive = true;
     text = kr_secret_reveal(opened);
     if (text.len > KR_LIMIT_STRING_BYTES)
       return kr_vm_refuse_secret(vm, (kr_secret_set)1 << secret, "template");
@@ -145,7 +143,14 @@ kr_status kr_vm_hide(kr_vm *vm, kr_value *value) {
   return KR_OK;
 }
 
-static kr_status kr_vm_read_slot(kr_vm *vm, uint32_t slot, bool is_kept, kr_value *ret_value) {
+static inline kr_status kr_vm_read_slot(kr_vm *vm, uint32_t slot, bool is_kept,
+                                        kr_value *ret_value) {
+  const kr_slot *row = &vm->program->slots[slot];
+  const kr_json *tree = kr_vm_tree(vm, slot);
+  if (tree != NULL && row->secrets == 0) {
+    kr_value_set_json(ret_value, tree, row->is_untrusted, 0);
+    return KR_OK;
+  }
   KR_TRY(kr_vm_slot(vm, slot, ret_value));
   if (ret_value->type == KR_VALUE_MISSING && !is_kept)
     return kr_vm_missing_slot(vm, slot, ret_value);
@@ -177,23 +182,43 @@ static kr_status kr_vm_collect(kr_vm *vm, const kr_value *items, uint32_t count,
   return KR_OK;
 }
 
+/* equals() of two texts without marks, the most frequent condition; false: call it in full. */
+static inline bool kr_vm_equal_texts(kr_vm *vm, const kr_value *args, kr_value *ret_value) {
+  const kr_value *a = &args[0];
+  const kr_value *b = &args[1];
+  bool are_plain = a->type == KR_VALUE_STRING && b->type == KR_VALUE_STRING &&
+                   (a->secrets | b->secrets) == 0 && !a->is_unknown && !b->is_unknown;
+  size_t cost = a->count / 32 + b->count / 32 + (a->count + 16u) / 32;
+  if (!are_plain || cost > vm->fuel)
+    return false;
+  vm->fuel -= (uint32_t)cost;
+  bool is_untrusted = a->is_untrusted || b->is_untrusted;
+  bool is_equal = a->count == b->count && kr_copy_equal(a->text, b->text, a->count);
+  kr_value_set_bool(ret_value, is_equal, is_untrusted);
+  return true;
+}
+
 /* The loop; the one function that may be long. Sets *ret_top at RETURN. */
-static kr_status kr_vm_run(kr_vm *vm, kr_value *ret_top) {
+static kr_status kr_vm_run(kr_vm *vm, const kr_value **ret_top) {
   const kr_program *program = vm->program;
   kr_value *stack = vm->stack; /* next free */
-  kr_value value = {0};
-  for (vm->pc = 0; vm->pc < program->n_code; vm->pc++) {
-    const kr_instruction *in = &program->code[vm->pc];
+  kr_value value;              /* a result, while its arguments are still on the stack */
+  for (uint32_t pc = 0; pc < program->n_code; pc++) {
+    if (program->code[pc].op == KR_OP_EMIT_LITERAL || program->code[pc].op == KR_OP_EMIT_SLOT)
+      pc = kr_vm_emit_run(vm, pc);
+    const kr_instruction *in = &program->code[pc];
+    vm->pc = pc;
     KR_TRY(kr_vm_spend(vm, 32));
     switch ((kr_opcode)in->op) {
     case KR_OP_HALT:
       return KR_OK;
     case KR_OP_CONSTANT:
-      *stack++ = kr_value_from_json(&program->constants[in->c], false, 0);
+      kr_value_set_json(stack, &program->constants[in->c], false, 0);
+      stack++;
       break;
     case KR_OP_SLOT:
-      KR_TRY(kr_vm_read_slot(vm, in->c, in->a != 0, &value));
-      *stack++ = value;
+      KR_TRY(kr_vm_read_slot(vm, in->c, in->a != 0, stack));
+      stack++;
       break;
     case KR_OP_SECRET:
       KR_TRY(kr_vm_secret(vm, in->c, &value));
@@ -201,8 +226,11 @@ static kr_status kr_vm_run(kr_vm *vm, kr_value *ret_top) {
       break;
     case KR_OP_CALL:
       stack -= in->b;
-      KR_TRY(kr_vm_call(vm, in->a, stack, in->b, &value));
-      *stack++ = value;
+      if (in->a != KR_FUNCTION_EQUALS || !kr_vm_equal_texts(vm, stack, stack)) {
+        KR_TRY(kr_vm_call(vm, in->a, stack, in->b, &value));
+        *stack = value;
+      }
+      stack++;
       break;
     case KR_OP_ARRAY:
       stack -= in->b;
@@ -226,21 +254,21 @@ static kr_status kr_vm_run(kr_vm *vm, kr_value *ret_top) {
       stack--;
       break;
     case KR_OP_JUMP:
-      vm->pc = in->c - 1;
+      pc = in->c - 1;
       break;
     case KR_OP_JUMP_FALSE:
       stack--;
       if (!kr_value_truth(stack))
-        vm->pc = in->c - 1;
+        pc = in->c - 1;
       break;
     case KR_OP_JUMP_TRUE:
       stack--;
       if (kr_value_truth(stack))
-        vm->pc = in->c - 1;
+        pc = in->c - 1;
       break;
     case KR_OP_JUMP_SETTLED:
       if (stack[-1].type != KR_VALUE_MISSING && stack[-1].type != KR_VALUE_NULL)
-        vm->pc = in->c - 1;
+        pc = in->c - 1;
       else
         stack--;
       break;
@@ -252,7 +280,7 @@ static kr_status kr_vm_run(kr_vm *vm, kr_value *ret_top) {
       if (is_equal)
         stack--;
       else
-        vm->pc = in->c - 1;
+        pc = in->c - 1;
       break;
     }
     case KR_OP_UNKNOWN:
@@ -261,7 +289,7 @@ static kr_status kr_vm_run(kr_vm *vm, kr_value *ret_top) {
       KR_TRY(kr_vm_unknown_call(vm, in->a, &value));
       stack -= in->b;
       *stack++ = value;
-      vm->pc = in->c - 1;
+      pc = in->c - 1;
       break;
     case KR_OP_EACH: {
       bool is_done = false;
@@ -270,7 +298,7 @@ static kr_status kr_vm_run(kr_vm *vm, kr_value *ret_top) {
       if (!is_done)
         break;
       *stack++ = value;
-      vm->pc = in->c - 1;
+      pc = in->c - 1;
       break;
     }
     case KR_OP_NEXT: {
@@ -280,7 +308,7 @@ static kr_status kr_vm_run(kr_vm *vm, kr_value *ret_top) {
       if (is_done)
         *stack++ = value;
       else
-        vm->pc = in->c - 1;
+        pc = in->c - 1;
       break;
     }
     case KR_OP_ITEM:
@@ -298,6 +326,8 @@ static kr_status kr_vm_run(kr_vm *vm, kr_value *ret_top) {
       break;
     case KR_OP_EMIT:
       stack--;
+      if (kr_vm_emit_plain(vm, (kr_context)in->a, stack))
+        break;
       KR_TRY(kr_vm_emit(vm, (kr_context)in->a, stack, in->b != 0));
       KR_TRY(kr_vm_check_output(vm));
       break;
@@ -318,7 +348,7 @@ static kr_status kr_vm_run(kr_vm *vm, kr_value *ret_top) {
       KR_TRY(kr_vm_end_segment(vm));
       break;
     case KR_OP_RETURN:
-      *ret_top = *--stack;
+      *ret_top = --stack;
       break;
     case KR_OP_COUNT:
       return kr_vm_fail(vm, KR_INTERNAL, 0, "a bad instruction");
@@ -344,21 +374,28 @@ static kr_status kr_vm_prepare(kr_vm *vm, const kr_program *program, const kr_re
   vm->has_now = false;
   vm->output_limit = kr_vm_output_limit(program->sink);
   vm->fuel = input->fuel == 0 ? KR_LIMIT_FUEL : input->fuel;
+  vm->slots = NULL;
+  vm->is_sensitive = false;
+  vm->hint_base = (uint32_t)((uintptr_t)program / sizeof(void *) * 0x9E3779B1u >> 7);
+  size_t trees_bytes = (program->n_slots + 1u) * sizeof(kr_json *);
+  size_t stack_bytes = (program->max_stack + 1u) * sizeof(kr_value);
   void *memory = NULL;
-  KR_TRY(kr_vm_alloc(vm, (program->max_stack + 1u) * sizeof(kr_value), &memory));
+  KR_TRY(kr_vm_alloc(vm, stack_bytes + trees_bytes, &memory));
   vm->stack = memory;
-  KR_TRY(kr_vm_alloc(vm, (program->n_slots + 1u) * sizeof(kr_value), &memory));
-  vm->slots = memory;
-  KR_TRY(kr_vm_alloc(vm, program->n_slots + 1u, &memory));
-  vm->slot_states = memory;
-  memset(vm->slot_states, KR_SLOT_FRESH, program->n_slots + 1u);
+  vm->trees = (const kr_json **)(void *)((uint8_t *)memory + stack_bytes);
+  memset((void *)vm->trees, 0, trees_bytes);
   return KR_OK;
 }
 
 /* Wipe what was made from secrets; keep the memory. */
 static void kr_vm_clear(kr_vm *vm) {
-  kr_arena_reset(&vm->arena);
-  kr_buf_reset(&vm->work.buf);
+  if (vm->is_sensitive) {
+    kr_arena_reset(&vm->arena);
+    kr_buf_reset(&vm->work.buf);
+  } else {
+    kr_arena_rewind(&vm->arena);
+    vm->work.buf.len = 0;
+  }
   vm->program = NULL;
   vm->input = NULL;
   vm->rendered = NULL;
@@ -372,7 +409,7 @@ kr_status kr_vm_render(kr_vm *vm, const kr_program *program, const kr_render_inp
   rendered->n_spans = 0;
   rendered->is_null = false;
   rendered->is_partial = false;
-  kr_value unused = {0};
+  const kr_value *unused = NULL;
   kr_status status = kr_vm_prepare(vm, program, input, rendered, reterr);
   if (status == KR_OK)
     status = kr_vm_run(vm, &unused);
@@ -389,15 +426,15 @@ kr_status kr_vm_render(kr_vm *vm, const kr_program *program, const kr_render_inp
 kr_status kr_vm_condition(kr_vm *vm, const kr_program *program, const kr_render_input *input,
                           bool *ret_truth, kr_error *reterr) {
   KR_ASSERT(program->sink == KR_SINK_CONDITION);
-  kr_value top = {0};
+  const kr_value *top = NULL; /* on the stack, until it is cleared */
   kr_status status = kr_vm_prepare(vm, program, input, &vm->work, reterr);
   if (status == KR_OK)
     status = kr_vm_run(vm, &top);
-  if (status == KR_OK && top.is_unknown)
+  if (status == KR_OK && top->is_unknown)
     status = kr_vm_fail(vm, KR_MISSING, KR_E_MISSING,
                         "this condition depends on $lookup, which is not known here");
   if (status == KR_OK)
-    *ret_truth = kr_value_truth(&top);
+    *ret_truth = kr_value_truth(top);
   kr_vm_clear(vm);
   return status;
 }

@@ -4,6 +4,7 @@
  *
  *   vm.c       the loop, and the two entries of render.h
  *   resolve.c  slots: paths into payload, lookup, processed, each resolved once
+ *   emit_run.c runs of literals and plain values, the common case
  *   output.c   marked bytes: escaping by context, spans, JSON text
  *   escape.c   the escapers and refusals, one per context
  *   each.c     the loops of map and filter
@@ -14,6 +15,7 @@
 #define KR_VM_VM_H
 
 #include "secmem/sensitive.h"
+#include "vm/copy.h"
 #include "vm/value.h"
 #include "vm/zone.h"
 
@@ -32,6 +34,13 @@ typedef struct kr_frame {
 
 typedef enum kr_slot_state { KR_SLOT_FRESH, KR_SLOT_RESOLVED } kr_slot_state;
 
+/*
+ * Where in its object a key was found last, by program and slot: payloads of
+ * one source have their members in one order. Only ever a first guess, so that
+ * slots of several programs may share an entry.
+ */
+#define KR_VM_HINTS 2048u
+
 struct kr_vm {
   kr_arena arena;          /* values of this render */
   kr_regex_scratch *regex; /* made when a pattern is first used */
@@ -41,10 +50,12 @@ struct kr_vm {
   kr_rendered *rendered;
   kr_error *reterr;
   kr_value *stack;
-  kr_value *slots;
+  const kr_json **trees; /* [n_slots] NULL: not resolved, or no node of input data */
+  kr_value *slots;       /* [n_slots] the others; NULL until one is needed */
   uint8_t *slot_states;
   kr_frame frames[KR_LIMIT_ITEM_NESTING];
   uint32_t n_frames;
+  bool is_sensitive; /* a secret or what derives from one was touched */
   uint32_t fuel;
   uint32_t pc;
   size_t segment;      /* start of the path segment being written */
@@ -52,6 +63,9 @@ struct kr_vm {
   bool has_now;        /* now() was called in this render, and is */
   int64_t now_ms;
   kr_zone_cache zones; /* stays from render to render */
+  uint32_t hint_base;
+  uint32_t last_member; /* index of the member found last, in whatever object */
+  uint16_t hints[KR_VM_HINTS];
 };
 
 /** Describe a failure at the instruction being run; returns status. */
@@ -61,13 +75,49 @@ kr_status kr_vm_fail(kr_vm *vm, kr_status status, kr_code code, const char *form
 /** The one error for a secret that its place refuses: never says why. */
 kr_status kr_vm_refuse_secret(kr_vm *vm, kr_secret_set secrets, const char *place);
 
+/** The failure of kr_vm_spend(). */
+kr_status kr_vm_fail_fuel(kr_vm *vm);
+
 /** Pay for reading or writing n_bytes, before the work. */
-kr_status kr_vm_spend(kr_vm *vm, size_t n_bytes) KR_MUST_USE;
+KR_MUST_USE static inline kr_status kr_vm_spend(kr_vm *vm, size_t n_bytes) {
+  size_t cost = n_bytes / 32;
+  if (__builtin_expect(cost > vm->fuel, 0))
+    return kr_vm_fail_fuel(vm);
+  vm->fuel -= (uint32_t)cost;
+  return KR_OK;
+}
 
 /** len bytes of this render; *ret_ptr is never NULL on KR_OK. */
 kr_status kr_vm_alloc(kr_vm *vm, size_t len, void **ret_ptr) KR_MUST_USE;
 
 static inline bool kr_vm_is_preview(const kr_vm *vm) { return vm->input->secrets == NULL; }
+
+/** The node of input data at a slot; NULL: kr_vm_slot() says what stands there. */
+const kr_json *kr_vm_tree_resolve(kr_vm *vm, uint32_t slot);
+static inline bool kr_vm_is_key(const kr_json_member *member, kr_str name) {
+  return member->key.count == name.len && kr_copy_equal(member->key.text, name.ptr, name.len);
+}
+
+static inline const kr_json *kr_vm_tree(kr_vm *vm, uint32_t slot) {
+  const kr_json *tree = vm->trees[slot];
+  if (tree != NULL)
+    return tree;
+  /* A key of an object resolved before, where its hint says: most slots, hence here. */
+  const kr_slot *row = &vm->program->slots[slot];
+  const kr_json *parent = row->parent == KR_NO_SLOT ? NULL : vm->trees[row->parent];
+  if (parent == NULL || parent->type != KR_JSON_OBJECT)
+    return kr_vm_tree_resolve(vm, slot);
+  const kr_step *step = &vm->program->steps[row->step];
+  uint32_t hint = vm->hints[(vm->hint_base + slot) % KR_VM_HINTS];
+  if (hint >= parent->count || step->is_index || vm->fuel == 0 ||
+      !kr_vm_is_key(&parent->members[hint], step->name))
+    return kr_vm_tree_resolve(vm, slot);
+  vm->fuel--;
+  vm->last_member = hint;
+  tree = &parent->members[hint].value;
+  vm->trees[slot] = tree;
+  return tree;
+}
 
 /** Value of a slot, perhaps missing. Does not apply the mode. */
 kr_status kr_vm_slot(kr_vm *vm, uint32_t slot, kr_value *ret_value) KR_MUST_USE;
@@ -131,6 +181,12 @@ kr_status kr_vm_build_take(kr_vm *vm, kr_value *ret_string) KR_MUST_USE;
 /** Write a value into the output for its context. */
 kr_status kr_vm_emit(kr_vm *vm, kr_context context, const kr_value *value,
                      bool is_whole) KR_MUST_USE;
+
+/** Literals and plain references from pc on; returns where the first other instruction is. */
+uint32_t kr_vm_emit_run(kr_vm *vm, uint32_t pc);
+
+/** Write a value that needs no care; false, and nothing done, for any other (kr_vm_emit). */
+bool kr_vm_emit_plain(kr_vm *vm, kr_context context, const kr_value *value);
 
 /** Is the output within the limit of its sink? */
 kr_status kr_vm_check_output(kr_vm *vm) KR_MUST_USE;
