@@ -138,6 +138,10 @@ static bool kr_emit_is_slot(const kr_slot *slot, uint32_t parent, uint32_t step,
 static uint32_t kr_emit_slot(kr_compiler *compiler, uint32_t parent, uint32_t step,
                              const kr_node *node) {
   const kr_slot *slots = (const kr_slot *)(const void *)compiler->slots.ptr;
+  bool is_first =
+      parent == KR_NO_SLOT && compiler->slots.len > 0 && kr_emit_is_slot(slots, parent, step, node);
+  if (is_first) /* most references have the root of the first one */
+    return 0;
   uint64_t hash = kr_index_mix(kr_index_mix(node->secrets, (uint64_t)parent << 32 | step),
                                (uint64_t)node->root << 1 | node->is_untrusted);
   uint32_t row = 0;

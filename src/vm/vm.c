@@ -377,7 +377,7 @@ static kr_status kr_vm_prepare(kr_vm *vm, const kr_program *program, const kr_re
   vm->slots = NULL;
   vm->is_sensitive = false;
   vm->hint_base = (uint32_t)((uintptr_t)program / sizeof(void *) * 0x9E3779B1u >> 7);
-  size_t trees_bytes = (program->n_slots + 1u) * sizeof(kr_json *);
+  size_t trees_bytes = program->n_slots * sizeof(kr_json *);
   size_t stack_bytes = (program->max_stack + 1u) * sizeof(kr_value);
   void *memory = NULL;
   KR_TRY(kr_vm_alloc(vm, stack_bytes + trees_bytes, &memory));
