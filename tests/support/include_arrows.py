@@ -16,7 +16,7 @@ TABLE = os.path.join(ROOT, "docs", "architecture.md")
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.M)
 SYSTEM_FOLDERS = ("sys/", "linux/", "netinet/", "arpa/", "net/")
 SYSTEM_HEADERS = set(
-    """assert.h ctype.h dirent.h dlfcn.h elf.h errno.h fcntl.h fenv.h fnmatch.h float.h getopt.h
+    """assert.h ctype.h dirent.h dlfcn.h elf.h emmintrin.h errno.h fcntl.h fenv.h fnmatch.h float.h getopt.h
     immintrin.h inttypes.h arm_neon.h cpuid.h x86intrin.h limits.h link.h locale.h math.h netdb.h poll.h
     pthread.h pwd.h sched.h setjmp.h signal.h spawn.h stdalign.h stdarg.h stdatomic.h stdbool.h
     stddef.h stdint.h stdio.h stdlib.h stdnoreturn.h string.h strings.h termios.h threads.h time.h
