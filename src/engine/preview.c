@@ -3,6 +3,7 @@
  * preview.c - one template compiled and rendered without any key or value: where
  * each secret would land is known from the template alone.
  */
+#include "engine/document.h"
 #include "engine/engine.h"
 #include "engine/landing.h"
 #include "engine/values.h"
@@ -83,15 +84,7 @@ static kr_status kr_preview_data(kr_previewer *previewer, const char *what, kr_s
                                  const kr_json **ret_json, kr_error *reterr) {
   if (text.len == 0)
     return KR_OK;
-  kr_error cause = {0};
-  kr_status status = kr_json_parse(text, NULL, &previewer->arena, ret_json, &cause);
-  if (status == KR_OK)
-    return KR_OK;
-  (void)kr_fail(reterr, status, "the %s is not valid JSON at byte %zu: %s", what, cause.span_offset,
-                cause.message);
-  kr_error_hint(reterr, "%s", cause.hint);
-  kr_error_at(reterr, what, cause.span_offset, cause.span_len);
-  return status;
+  return kr_document_parse(what, text, &previewer->arena, ret_json, reterr);
 }
 
 static kr_status kr_preview_load(kr_previewer *previewer, kr_error *reterr) {

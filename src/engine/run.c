@@ -2,6 +2,8 @@
 /* run.c - making and freeing runs; the public interface of a run. */
 #include "engine/run.h"
 
+#include "engine/document.h"
+
 #include <stdio.h>
 
 KR_DEFINE_FREEP(kr_run_freep, kr_run, kr_run_free)
@@ -17,15 +19,7 @@ static kr_status kr_run_parse(kr_run *run, const char *what, kr_str text, const 
   }
   if (kr_arena_copy(&run->arena, text, &copy) != KR_OK)
     return kr_fail_nomem(reterr);
-  kr_error cause = {0};
-  kr_status status = kr_json_parse(copy, NULL, &run->arena, ret_json, &cause);
-  if (status == KR_OK)
-    return KR_OK;
-  (void)kr_fail(reterr, status, "the %s is not valid JSON at byte %zu: %s", what, cause.span_offset,
-                cause.message);
-  kr_error_hint(reterr, "%s", cause.hint);
-  kr_error_at(reterr, what, cause.span_offset, cause.span_len);
-  return status;
+  return kr_document_parse(what, copy, &run->arena, ret_json, reterr);
 }
 
 static kr_status kr_run_identify(kr_run *run, kr_error *reterr) {
