@@ -224,13 +224,15 @@ kr_status kr_compile_show(kr_str text, const kr_compile_options *options, kr_com
   KR_TRY(kr_compiler_init(&compiler, options, diagnostics));
   kr_field field = {0};
   compiler.text = text;
-  bool is_good = stage == KR_STAGE_TOKENS ? kr_parse_field(&compiler, &field)
-                                          : kr_compile_prepare(&compiler, text, &field);
+  bool is_good = stage == KR_STAGE_TREE ? kr_compile_prepare(&compiler, text, &field)
+                                        : kr_parse_field(&compiler, &field);
   kr_compile_sort(diagnostics, 0);
   if (compiler.status != KR_OK)
     return compiler.status;
   if (!is_good)
     return compiler.is_limit ? KR_LIMIT : KR_SYNTAX;
+  if (stage == KR_STAGE_PRINT)
+    return kr_lang_print(&compiler, &field, out);
   return stage == KR_STAGE_TOKENS ? kr_dump_tokens(&compiler, &field, out)
                                   : kr_dump_tree(&field, out);
 }

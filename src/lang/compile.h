@@ -69,6 +69,7 @@ typedef struct kr_compile_options {
   const kr_field_marks *fields; /* $processed.X for X not listed is a compile error ... */
   size_t n_fields;
   bool is_processed_open; /* ... unless this is set: any field, untrusted, no secrets */
+  bool is_plain; /* for tests: no joined literals, shared slots or fused emits; the same meaning */
 } kr_compile_options;
 
 #define KR_DIAGNOSTICS_MAX 20u
@@ -139,7 +140,11 @@ const char *kr_context_name(uint8_t context);
 const char *kr_function_name(uint8_t function);
 
 /** What a stage before the program made: shown, then forgotten. */
-typedef enum kr_compile_stage { KR_STAGE_TOKENS, KR_STAGE_TREE } kr_compile_stage;
+typedef enum kr_compile_stage {
+  KR_STAGE_TOKENS,
+  KR_STAGE_TREE,
+  KR_STAGE_PRINT /* the template again, in its canonical form: print.c */
+} kr_compile_stage;
 
 /** Compile up to a stage and append what it made to out. Errors as kr_compile(). */
 kr_status kr_compile_show(kr_str text, const kr_compile_options *options, kr_compile_stage stage,

@@ -171,6 +171,10 @@ static inline bool kr_node_calls(const kr_node *node, unsigned function) {
 kr_status kr_dump_tokens(kr_compiler *compiler, const kr_field *field, kr_buf *out) KR_MUST_USE;
 kr_status kr_dump_tree(const kr_field *field, kr_buf *out) KR_MUST_USE;
 
+/** A parsed field as template text again, in one form for all spellings (print.c). */
+kr_status kr_lang_print(const kr_compiler *compiler, const kr_field *field,
+                        kr_buf *out) KR_MUST_USE;
+
 /** Instructions for a placed field. */
 void kr_emit_field(kr_compiler *compiler, const kr_field *field);
 

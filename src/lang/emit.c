@@ -65,8 +65,8 @@ void kr_emit_literal(kr_compiler *compiler, kr_str bytes, const kr_node *node) {
     uint32_t start = (uint32_t)compiler->pool.len;
     uint32_t n_code = kr_emit_here(compiler);
     kr_instruction *last = n_code > 0 ? kr_emit_at(compiler, n_code - 1) : NULL;
-    bool is_joined =
-        last != NULL && last->op == KR_OP_EMIT_LITERAL && last->b < KR_EMIT_LITERAL_MAX;
+    bool is_joined = !compiler->options->is_plain && last != NULL &&
+                     last->op == KR_OP_EMIT_LITERAL && last->b < KR_EMIT_LITERAL_MAX;
     size_t room = is_joined ? KR_EMIT_LITERAL_MAX - last->b : KR_EMIT_LITERAL_MAX;
     kr_str piece = kr_str_slice(bytes, 0, room);
     if (is_joined)
@@ -106,6 +106,8 @@ static bool kr_emit_same_step(const kr_step *a, const kr_step *b) {
 }
 
 static void kr_emit_remember(kr_compiler *compiler, kr_index *index, uint64_t hash, uint32_t row) {
+  if (compiler->options->is_plain && index != &compiler->reference_index)
+    return; /* so the next one alike has a row of its own */
   kr_status status = kr_index_add(index, hash, row);
   if (status != KR_OK && compiler->status == KR_OK)
     compiler->status = status;
@@ -432,7 +434,10 @@ static void kr_emit_hole(kr_compiler *compiler, const kr_node *node, bool is_who
     return;
   }
   kr_emit_sites(compiler, node);
-  if (node->type == KR_NODE_REF && node->root == KR_ROOT_SECRET) {
+  if (compiler->options->is_plain) {
+    kr_emit_value(compiler, node);
+    kr_emit(compiler, KR_OP_EMIT, node->context, is_whole, 0, node);
+  } else if (node->type == KR_NODE_REF && node->root == KR_ROOT_SECRET) {
     kr_emit(compiler, KR_OP_EMIT_SECRET, node->context, is_whole, node->secret, node);
   } else if (node->type == KR_NODE_REF) {
     kr_emit(compiler, KR_OP_EMIT_SLOT, node->context, is_whole, kr_emit_path(compiler, node), node);

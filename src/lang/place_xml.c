@@ -19,24 +19,32 @@ typedef enum kr_xml_state {
 
 typedef struct kr_xml {
   kr_xml_state state;
-  uint8_t quote;
+  kr_xml_state outer; /* what a comment or instruction stands in */
+  uint8_t quote;      /* that ends the attribute, or the string in a declaration; 0: none */
+  bool is_subset;     /* between [ and ] of a DOCTYPE, where > ends nothing */
 } kr_xml;
 
+/* A comment or an instruction, which may also stand in a DOCTYPE; 0: neither begins here. */
+static size_t kr_xml_aside(kr_xml *xml, kr_str rest) {
+  bool is_comment = kr_str_starts(rest, KR_STR("<!--"));
+  if (!is_comment && !kr_str_starts(rest, KR_STR("<?")))
+    return 0;
+  xml->outer = xml->state;
+  xml->state = is_comment ? KR_XML_IN_COMMENT : KR_XML_IN_INSTRUCTION;
+  return is_comment ? 4 : 2;
+}
+
 static size_t kr_xml_open(kr_xml *xml, kr_str rest) {
-  if (kr_str_starts(rest, KR_STR("<!--"))) {
-    xml->state = KR_XML_IN_COMMENT;
-    return 4;
-  }
+  size_t len = kr_xml_aside(xml, rest);
+  if (len > 0)
+    return len;
   if (kr_str_starts(rest, KR_STR("<![CDATA["))) {
     xml->state = KR_XML_IN_CDATA;
     return 9;
   }
   if (kr_str_starts(rest, KR_STR("<!"))) {
     xml->state = KR_XML_IN_DECLARATION;
-    return 2;
-  }
-  if (kr_str_starts(rest, KR_STR("<?"))) {
-    xml->state = KR_XML_IN_INSTRUCTION;
+    xml->quote = 0;
     return 2;
   }
   xml->state = KR_XML_IN_TAG;
@@ -46,8 +54,24 @@ static size_t kr_xml_open(kr_xml *xml, kr_str rest) {
 static size_t kr_xml_until(kr_xml *xml, kr_str rest, kr_str close) {
   if (!kr_str_starts(rest, close))
     return 1;
-  xml->state = KR_XML_IN_TEXT;
+  xml->state = xml->outer;
+  xml->outer = KR_XML_IN_TEXT;
   return close.len;
+}
+
+/* A DOCTYPE with strings and an internal subset: neither their ">" nor their "]" end it. */
+static size_t kr_xml_declaration(kr_xml *xml, kr_str rest) {
+  uint8_t byte = rest.ptr[0];
+  size_t len = xml->quote == 0 ? kr_xml_aside(xml, rest) : 0;
+  if (len > 0)
+    return len;
+  if (byte == '"' || byte == '\'')
+    xml->quote = xml->quote == 0 ? byte : xml->quote == byte ? 0 : xml->quote;
+  else if (xml->quote == 0 && (byte == '[' || byte == ']'))
+    xml->is_subset = byte == '[';
+  else if (xml->quote == 0 && byte == '>' && !xml->is_subset)
+    xml->state = KR_XML_IN_TEXT;
+  return 1;
 }
 
 static size_t kr_xml_byte(kr_xml *xml, kr_str rest) {
@@ -74,7 +98,7 @@ static size_t kr_xml_byte(kr_xml *xml, kr_str rest) {
   case KR_XML_IN_INSTRUCTION:
     return kr_xml_until(xml, rest, KR_STR("?>"));
   case KR_XML_IN_DECLARATION:
-    return kr_xml_until(xml, rest, KR_STR(">"));
+    return kr_xml_declaration(xml, rest);
   }
   return 1;
 }

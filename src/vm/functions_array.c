@@ -249,7 +249,7 @@ kr_status kr_body_GET(kr_vm *vm, kr_value *args, unsigned n_args, kr_value *resu
 
 /* Members in order; a later one of the same key replaces the earlier in its place. */
 static kr_status kr_array_put(kr_vm *vm, kr_pair *members, size_t *n_members, kr_pair pair) {
-  KR_TRY(kr_vm_spend(vm, 32 + *n_members * 8));
+  KR_TRY(kr_vm_spend(vm, 32 + *n_members * (8 + pair.key.len))); /* each key is compared */
   for (size_t i = 0; i < *n_members; i++)
     if (kr_str_equal(members[i].key, pair.key)) {
       members[i] = pair;

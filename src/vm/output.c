@@ -24,7 +24,10 @@ static kr_status kr_output_mark(kr_rendered *out, size_t start, const kr_span *p
 }
 
 static kr_status kr_output_explain(kr_vm *vm, kr_rendered *out, kr_status status) {
-  if (status == KR_LIMIT && out == vm->rendered)
+  if (status == KR_LIMIT && out->n_spans == KR_LIMIT_SPANS)
+    return kr_vm_fail(vm, KR_LIMIT, KR_E_SPANS,
+                      "more than %u stretches of one text come from a secret", KR_LIMIT_SPANS);
+  if (status == KR_LIMIT && out != &vm->work) /* a condition has no output */
     return kr_vm_fail(vm, KR_LIMIT, KR_E_OUTPUT_BYTES, "the output is longer than %zu bytes",
                       vm->output_limit);
   if (status == KR_LIMIT)

@@ -44,7 +44,7 @@ LIMITS = [
     ("KR_LIMIT_URL_BYTES", "src/vm/render.h", "a URL", "bytes", "E508"),
     ("KR_LIMIT_HEADER_BYTES", "src/vm/render.h", "a header value", "bytes", "E508"),
     ("KR_LIMIT_BODY_BYTES", "src/vm/render.h", "a body, or any other output", "bytes", "E508"),
-    ("KR_LIMIT_SPANS", "src/vm/render.h", "stretches of one output that come from a secret", "", ""),
+    ("KR_LIMIT_SPANS", "src/vm/render.h", "stretches of one output that come from a secret", "", "E512"),
     ("KR_LIMIT_FUEL", "src/vm/render.h", "work of one render", "units", "E509"),
     ("KR_LIMIT_SCRATCH_BYTES", "src/vm/vm.h", "memory of one render", "bytes", "E511"),
     ("KR_LIMIT_ROUND_DIGITS", "src/vm/number.h", "digits of round and formatNumber", "", "E351"),
