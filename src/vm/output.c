@@ -37,7 +37,8 @@ static kr_status kr_output_explain(kr_vm *vm, kr_rendered *out, kr_status status
 }
 
 static kr_status kr_output_refuse(kr_vm *vm, kr_context context, const kr_value *value) {
-  if (value->secrets != 0)
+  /* In a preview there is no value that could be the cause. */
+  if (value->secrets != 0 && !kr_vm_is_preview(vm))
     return kr_vm_refuse_secret(vm, value->secrets, kr_context_name((uint8_t)context));
   return kr_vm_fail(vm, KR_INVALID, kr_escape_code(context),
                     "this value cannot stand in a %s: it holds a character that is refused there",
@@ -72,17 +73,55 @@ static kr_status kr_output_part(kr_vm *vm, kr_rendered *out, const kr_escape *es
   return is_output ? kr_output_derived(vm, part->secrets, raw, emitted) : KR_OK;
 }
 
+/* Contexts that refuse single characters, so that each stretch can be judged by itself. */
+static bool kr_output_is_charwise(kr_context context) {
+  switch (context) {
+  case KR_CONTEXT_HEADER:
+  case KR_CONTEXT_JSON_STRING:
+  case KR_CONTEXT_JSON_VALUE:
+  case KR_CONTEXT_JSON_KEY:
+  case KR_CONTEXT_VALUE:
+  case KR_CONTEXT_XML_TEXT:
+  case KR_CONTEXT_XML_ATTRIBUTE:
+  case KR_CONTEXT_RAW:
+    return true;
+  default:
+    return false;
+  }
+}
+
+/* In a preview what stands for a value is not judged, what is known beside it is. */
+static bool kr_output_accepts(const kr_escape *escape, const kr_value *value) {
+  bool is_opaque = value->is_unknown;
+  for (uint32_t i = 0; i < value->n_parts && !is_opaque; i++)
+    is_opaque = value->parts[i].context == KR_PART_OPAQUE;
+  if (!is_opaque)
+    return kr_escape_accepts(escape);
+  if (value->n_parts == 0 || !kr_output_is_charwise(escape->context))
+    return true;
+  kr_escape known = *escape;
+  size_t at = 0;
+  for (uint32_t i = 0; i <= value->n_parts; i++) {
+    bool is_last = i == value->n_parts;
+    if (!is_last && value->parts[i].context != KR_PART_OPAQUE)
+      continue;
+    size_t end = is_last ? escape->whole.len : value->parts[i].offset;
+    known.whole = kr_str_slice(escape->whole, at, end);
+    if (!kr_escape_accepts(&known))
+      return false;
+    at = is_last ? end : (size_t)value->parts[i].offset + value->parts[i].len;
+  }
+  return true;
+}
+
 /* A string value, escaped, with spans for its parts. */
 static kr_status kr_output_string(kr_vm *vm, kr_rendered *out, kr_context context,
                                   const kr_value *value) {
   kr_str text = kr_value_text(value);
   kr_escape escape = {
       .context = context, .is_secret = value->secrets != 0 && !value->is_untrusted, .whole = text};
-  bool is_opaque = value->is_unknown;
-  for (uint32_t i = 0; i < value->n_parts && !is_opaque; i++)
-    is_opaque = value->parts[i].context == KR_PART_OPAQUE;
   KR_TRY(kr_vm_spend(vm, text.len));
-  if (!is_opaque && !kr_escape_accepts(&escape))
+  if (!kr_output_accepts(&escape, value))
     return kr_output_refuse(vm, context, value);
   size_t at = 0;
   kr_status status = KR_OK;
