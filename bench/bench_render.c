@@ -23,7 +23,7 @@
 #include <stdlib.h>
 
 #define REQUEST_BYTES 16384u
-#define LARGE_ORDERS 90u
+#define LARGE_ORDERS 88u
 
 typedef struct kr_job {
   kr_render_case *work;

@@ -63,6 +63,14 @@ static const char *const kr_order_values[ORDER_FIELDS] = {"SO-2024-00017",
                                                           "2024-05-17T09:31:12Z",
                                                           "Please ring the bell twice"};
 
+/* What no template asks for; with it an order has 1.1 KB, as parsed and sent around. */
+static const char kr_order_rest[] =
+    ",\"source\":{\"channel\":\"web\",\"campaign\":null,\"is_test\":false,\"visits\":17,"
+    "\"agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0\","
+    "\"tags\":[\"wholesale\",\"returning\",\"newsletter\"],\"geo\":{\"lat\":51.50735,\"lon\":-0."
+    "12776},"
+    "\"events\":[{\"at\":1715938200,\"kind\":\"created\"},{\"at\":1715938272,\"kind\":\"paid\"}]}";
+
 /* What an engine that does not escape, or that maps case by bytes, gets wrong. */
 static const char kr_hostile[] = "\\u00e9 \\\"},{\\\"admin\\\":true \\\\ \\n\\t</script>";
 
@@ -105,7 +113,7 @@ static void kr_case_payload(kr_render_case *work, size_t index, unsigned shift, 
                             index == KR_CASE_HOSTILE || work->is_hostile ? kr_hostile : value,
                             is_fixed ? "" : digits[index]);
   }
-  (void)snprintf(text + len, KR_CASE_TEXT_BYTES - len, "}");
+  (void)snprintf(text + len, KR_CASE_TEXT_BYTES - len, "%s}", is_slack ? "" : kr_order_rest);
   kr_error error = {0};
   if (kr_json_parse(kr_str_cstr(text), NULL, arena, &work->payloads[index], &error) != KR_OK)
     kr_bench_die(work->name, error.message);
@@ -256,6 +264,8 @@ void kr_case_lua_payload(const kr_render_case *work, size_t payload, kr_buf *out
   const kr_json *json = work->payloads[payload];
   kr_case_put_cstr(out, "return {");
   for (uint32_t i = 0; i < json->count; i++) {
+    if (json->members[i].value.type != KR_JSON_STRING)
+      continue;
     kr_case_put(out, kr_json_text(&json->members[i].key));
     kr_case_put_cstr(out, "=");
     kr_case_lua_quote(kr_json_text(&json->members[i].value), out);

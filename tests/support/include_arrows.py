@@ -65,6 +65,8 @@ def check_table(modules):
 def sources(folders, endings):
     for folder in folders:
         for place, _, names in sorted(os.walk(os.path.join(ROOT, folder))):
+            if "node_modules" in place.split(os.sep):  # what ./dev bench --peers installed
+                continue
             for name in sorted(names):
                 if name.endswith(endings):
                     yield os.path.relpath(os.path.join(place, name), ROOT)
