@@ -40,7 +40,7 @@ kr_status kr_buf_append_grown(kr_buf *buf, kr_str bytes) KR_MUST_USE;
 KR_MUST_USE static inline kr_status kr_buf_append(kr_buf *buf, kr_str bytes) {
   if (bytes.len == 0)
     return KR_OK;
-  if (bytes.len > buf->cap - buf->len)
+  if (buf->ptr == NULL || bytes.len > buf->cap - buf->len)
     return kr_buf_append_grown(buf, bytes);
   memcpy(buf->ptr + buf->len, bytes.ptr, bytes.len);
   buf->len += bytes.len;

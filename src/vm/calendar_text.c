@@ -136,7 +136,7 @@ static bool kr_duration_part(kr_cursor *cursor, bool is_negative, const kr_durat
   if (is_negative)
     number = -number;
   size_t rank = 0;
-  while (rank < n_units && units[rank].letter != cursor->rest.ptr[0])
+  while (rank < n_units && (uint8_t)units[rank].letter != cursor->rest.ptr[0])
     rank++;
   cursor->rest = kr_str_skip(cursor->rest, 1);
   if (rank == n_units || (has_fraction && units[rank].letter != 'S'))

@@ -135,7 +135,7 @@ static kr_status kr_date_find_unit(kr_vm *vm, kr_str text, size_t n_units, const
 kr_status kr_body_DATE_DIFF(kr_vm *vm, kr_value *args, unsigned n_args, kr_value *result) {
   kr_instant a;
   kr_instant b;
-  const kr_date_unit *unit = NULL;
+  const kr_date_unit *unit = &kr_date_units[0];
   kr_str name = n_args == 3 ? kr_value_text(&args[2]) : KR_STR("seconds");
   KR_TRY(kr_date_argument(vm, &args[0], 0, "dateDiff", &a));
   KR_TRY(kr_date_argument(vm, &args[1], 1, "dateDiff", &b));
@@ -162,7 +162,7 @@ kr_status kr_body_DATE_DIFF(kr_vm *vm, kr_value *args, unsigned n_args, kr_value
 /* Whole units, to the past. */
 kr_status kr_body_TO_UNIX(kr_vm *vm, kr_value *args, unsigned n_args, kr_value *result) {
   kr_instant instant;
-  const kr_date_unit *unit = NULL;
+  const kr_date_unit *unit = &kr_date_units[0];
   KR_TRY(kr_date_argument(vm, &args[0], 0, "toUnix", &instant));
   KR_TRY(kr_date_find_unit(vm, n_args == 2 ? kr_value_text(&args[1]) : KR_STR("seconds"), 2,
                            "toUnix", &unit));
@@ -175,7 +175,7 @@ kr_status kr_body_TO_UNIX(kr_vm *vm, kr_value *args, unsigned n_args, kr_value *
 
 kr_status kr_body_FROM_UNIX(kr_vm *vm, kr_value *args, unsigned n_args, kr_value *result) {
   kr_digits digits;
-  const kr_date_unit *unit = NULL;
+  const kr_date_unit *unit = &kr_date_units[0];
   KR_TRY(kr_digits_read(vm, &args[0], &digits));
   KR_TRY(kr_date_find_unit(vm, n_args == 2 ? kr_value_text(&args[1]) : KR_STR("seconds"), 2,
                            "fromUnix", &unit));

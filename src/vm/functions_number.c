@@ -102,8 +102,8 @@ static bool kr_number_is_overflow(const kr_operation *operation, const kr_operan
 
 static kr_status kr_number_operate(kr_vm *vm, const kr_operation *operation, const kr_value *left,
                                    const kr_value *right, kr_value *result) {
-  kr_operand a;
-  kr_operand b;
+  kr_operand a = {0};
+  kr_operand b = {0};
   KR_TRY(kr_number_operand(vm, left, operation->name, &a));
   KR_TRY(kr_number_operand(vm, right, operation->name, &b));
   if (operation->is_division && b.real == 0)
