@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * forms.c - the listed forms of a value: raw, trimmed, base64, hex. Escapes are
- * not listed (every subset of bytes may be escaped); scan.c reads them.
+ * forms.c - the listed forms of each part of a value: as it is, base64, hex.
+ * Escapes are not listed (every subset of bytes may be escaped); scan.c reads them.
  *
  * Base64 of a longer text that contains the value shows the value in one of
  * three alignments k = 0, 1, 2 (bytes before it, modulo 3). The characters that
@@ -10,7 +10,7 @@
  * the value with bits of foreign text; the scanner widens a match by them.
  */
 #include "base/encode.h"
-#include "redact/set.h"
+#include "redact/parts.h"
 #include "secmem/sensitive.h"
 
 static kr_status kr_redact_forms_put(kr_buf *patterns, kr_redact_pattern pattern) {
@@ -26,49 +26,69 @@ static kr_status kr_redact_forms_core(kr_str padded, size_t k, kr_base64_alphabe
   return kr_arena_copy(arena, kr_str_slice(kr_buf_str(&text), from, to), ret_core);
 }
 
-static kr_status kr_redact_forms_base64(uint32_t index, kr_str value, size_t k, kr_arena *arena,
-                                        kr_buf *forms) {
-  KR_CLEANUP(kr_buf_done) kr_buf padded = KR_BUF_INIT(value.len + 2, kr_sensitive_memory());
+static kr_status kr_redact_forms_base64(kr_redact_patterns *patterns, kr_redact_pattern pattern,
+                                        kr_str part, size_t k) {
+  KR_CLEANUP(kr_buf_done) kr_buf padded = KR_BUF_INIT(part.len + 2, kr_sensitive_memory());
   KR_TRY(kr_buf_append(&padded, kr_str_from("\0\0", k)));
-  KR_TRY(kr_buf_append(&padded, value));
-  kr_redact_pattern pattern = {.value = index, .form = KR_FORM_BASE64};
+  KR_TRY(kr_buf_append(&padded, part));
+  kr_str text = kr_buf_str(&padded);
   pattern.widens_left = k != 0;
-  pattern.widens_right = padded.len % 3 != 0;
-  KR_TRY(kr_redact_forms_core(kr_buf_str(&padded), k, KR_BASE64_STANDARD, arena, &pattern.bytes));
-  if (pattern.bytes.len < KR_REDACT_BASE64_MIN_CHARACTERS)
+  pattern.widens_right = text.len % 3 != 0;
+  KR_TRY(kr_redact_forms_core(text, k, KR_BASE64_STANDARD, &patterns->arena, &pattern.bytes));
+  if (pattern.bytes.len < KR_REDACT_ENCODED_CHARACTERS)
     return KR_OK;
-  KR_TRY(kr_redact_forms_put(forms, pattern));
+  KR_TRY(kr_redact_forms_put(&patterns->forms, pattern));
   kr_str standard = pattern.bytes;
-  KR_TRY(kr_redact_forms_core(kr_buf_str(&padded), k, KR_BASE64_URL, arena, &pattern.bytes));
+  KR_TRY(kr_redact_forms_core(text, k, KR_BASE64_URL, &patterns->arena, &pattern.bytes));
   if (kr_str_equal(standard, pattern.bytes))
     return KR_OK;
-  return kr_redact_forms_put(forms, pattern);
+  return kr_redact_forms_put(&patterns->forms, pattern);
 }
 
-static kr_status kr_redact_forms_hex(uint32_t index, kr_str value, kr_arena *arena, kr_buf *hex) {
-  KR_CLEANUP(kr_buf_done) kr_buf text = KR_BUF_INIT(2 * value.len, kr_sensitive_memory());
-  kr_redact_pattern pattern = {.value = index, .form = KR_FORM_HEX};
-  KR_TRY(kr_hex_encode(value, &text));
-  KR_TRY(kr_arena_copy(arena, kr_buf_str(&text), &pattern.bytes));
-  return kr_redact_forms_put(hex, pattern);
-}
-
-static kr_status kr_redact_forms_of(uint32_t index, kr_str value, kr_arena *arena, kr_buf *forms,
-                                    kr_buf *hex) {
-  kr_redact_pattern raw = {.bytes = value, .value = index, .form = KR_FORM_RAW};
-  if (value.len < KR_REDACT_MIN_SEARCH_BYTES)
+static kr_status kr_redact_forms_hex(kr_redact_patterns *patterns, kr_redact_pattern pattern,
+                                     kr_str part) {
+  KR_CLEANUP(kr_buf_done) kr_buf text = KR_BUF_INIT(2 * part.len, kr_sensitive_memory());
+  KR_TRY(kr_hex_encode(part, &text));
+  if (text.len < KR_REDACT_ENCODED_CHARACTERS)
     return KR_OK;
-  KR_TRY(kr_redact_forms_put(forms, raw));
-  for (size_t k = 0; k < 3; k++)
-    KR_TRY(kr_redact_forms_base64(index, value, k, arena, forms));
-  return kr_redact_forms_hex(index, value, arena, hex);
+  KR_TRY(kr_arena_copy(&patterns->arena, kr_buf_str(&text), &pattern.bytes));
+  return kr_redact_forms_put(&patterns->hex, pattern);
 }
 
-kr_status kr_redact_forms_add(uint32_t index, kr_str value, kr_arena *arena, kr_buf *forms,
-                              kr_buf *hex) {
-  kr_str trimmed = kr_str_trim(value);
-  KR_TRY(kr_redact_forms_of(index, value, arena, forms, hex));
-  if (trimmed.len == value.len)
+static kr_status kr_redact_forms_of(kr_redact_patterns *patterns, uint32_t enabled,
+                                    const kr_redact_part *part, uint32_t index) {
+  kr_redact_pattern pattern = {.bytes = part->bytes, .value = index, .form = part->form};
+  KR_TRY(kr_redact_forms_put(&patterns->forms, pattern));
+  pattern.form = part->form == KR_FORM_RAW ? KR_FORM_BASE64 : part->form;
+  for (size_t k = 0; k < 3 && (enabled & KR_REDACT_FORM_BIT(KR_FORM_BASE64)) != 0; k++)
+    KR_TRY(kr_redact_forms_base64(patterns, pattern, part->bytes, k));
+  pattern.form = part->form == KR_FORM_RAW ? KR_FORM_HEX : part->form;
+  if ((enabled & KR_REDACT_FORM_BIT(KR_FORM_HEX)) == 0)
     return KR_OK;
-  return kr_redact_forms_of(index, trimmed, arena, forms, hex);
+  return kr_redact_forms_hex(patterns, pattern, part->bytes);
+}
+
+kr_redact_patterns kr_redact_patterns_init(void) {
+  return (kr_redact_patterns){.arena = KR_ARENA_INIT(SIZE_MAX, kr_sensitive_memory()),
+                              .forms = KR_BUF_INIT(SIZE_MAX, kr_sensitive_memory()),
+                              .hex = KR_BUF_INIT(SIZE_MAX, kr_sensitive_memory()),
+                              .parts = KR_BUF_INIT(SIZE_MAX, kr_sensitive_memory())};
+}
+
+void kr_redact_patterns_done(kr_redact_patterns *patterns) {
+  kr_arena_done(&patterns->arena);
+  kr_buf_done(&patterns->forms);
+  kr_buf_done(&patterns->hex);
+  kr_buf_done(&patterns->parts);
+}
+
+kr_status kr_redact_patterns_add(kr_redact_patterns *patterns, const kr_redact_set *set,
+                                 size_t index) {
+  patterns->parts.len = 0;
+  KR_TRY(kr_redact_parts_add(kr_redact_entry_at(set, index), set->enabled, &patterns->arena,
+                             &patterns->parts));
+  for (size_t i = 0; i < kr_redact_n_parts(&patterns->parts); i++)
+    KR_TRY(kr_redact_forms_of(patterns, set->enabled, kr_redact_part_at(&patterns->parts, i),
+                              (uint32_t)index));
+  return KR_OK;
 }

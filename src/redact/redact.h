@@ -10,8 +10,10 @@
  *
  * Forms: raw (and trimmed), percent (any subset of bytes escaped, any hex case,
  * '+' for space), JSON escapes, also inside JSON, HTML entities, base64 (both alphabets, three
- * alignments, with any prefix and suffix), hex (any case). Values of 1-3 bytes are not searched
- * (they are redacted by position) but counted as short.
+ * alignments, with any prefix and suffix), hex (any case). Values of several lines are found with
+ * any line breaks and by their longer lines, JSON, URLs and PEM also by their leaves (parts.h).
+ * Values of 1-3 bytes are not searched unless asked (they are redacted by position) but counted as
+ * short.
  *
  * Sets, scratch and held tails live in sensitive memory.
  */
@@ -23,7 +25,7 @@
 #include "base/span.h"
 
 #define KR_REDACT_MARKER "[REDACTED]"
-#define KR_REDACT_MIN_SEARCH_BYTES 4u /* shorter values are not searched by value */
+#define KR_REDACT_MIN_SEARCH_BYTES 4u /* shorter values are not searched unless asked */
 #define KR_REDACT_MAX_VALUE_BYTES (64u * 1024u)
 #define KR_REDACT_MAX_VALUES 100000u /* per set */
 #define KR_REDACT_NAME_BYTES 160u    /* "NAME" or "NAME|function" */
@@ -37,6 +39,8 @@ typedef enum kr_redact_form {
   KR_FORM_HTML,
   KR_FORM_BASE64,
   KR_FORM_HEX,
+  KR_FORM_LINE, /* a line of a value of several lines, in whatever form */
+  KR_FORM_LEAF, /* a leaf of a structured value, in whatever form */
   KR_FORM_COUNT
 } kr_redact_form;
 
@@ -59,6 +63,24 @@ KR_DEFINE_FREEP(kr_redact_builder_freep, kr_redact_builder, kr_redact_builder_fr
  */
 kr_status kr_redact_builder_add(kr_redact_builder *builder, kr_str name, uint32_t version,
                                 kr_str value, kr_error *reterr) KR_MUST_USE;
+
+typedef struct kr_redact_secret {
+  kr_str name;
+  kr_str bytes;
+  uint32_t version;
+  uint32_t min_search; /* search it, and parts of it, from so many bytes on; 0: the default */
+} kr_redact_secret;
+
+/** The same, with all that can be said of a value. */
+kr_status kr_redact_builder_add_secret(kr_redact_builder *builder, const kr_redact_secret *value,
+                                       kr_error *reterr) KR_MUST_USE;
+
+/**
+ * Search only these forms, a mask of KR_REDACT_FORM_BIT; values as they are
+ * always. For the next set built, which then follows it everywhere; after that
+ * all are on again, and a set made from another one does not inherit it.
+ */
+void kr_redact_builder_set_forms(kr_redact_builder *builder, uint32_t forms);
 
 /** Add every value of another set (a run's additions on top of the organization's set). */
 kr_status kr_redact_builder_add_set(kr_redact_builder *builder,

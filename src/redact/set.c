@@ -10,11 +10,12 @@ struct kr_redact_builder {
   kr_arena arena;
   kr_buf entries;
   size_t total; /* bytes of values */
+  uint32_t enabled;
 };
 
 const char *kr_redact_form_name(kr_redact_form form) {
-  static const char *const names[KR_FORM_COUNT] = {"span", "raw",  "percent", "json-twice",
-                                                   "json", "html", "base64",  "hex"};
+  static const char *const names[KR_FORM_COUNT] = {
+      "span", "raw", "percent", "json-twice", "json", "html", "base64", "hex", "line", "leaf"};
   return (unsigned)form < KR_FORM_COUNT ? names[form] : "unknown";
 }
 
@@ -24,6 +25,11 @@ static void kr_redact_builder_clear(kr_redact_builder *builder) {
   builder->arena = KR_ARENA_INIT(SIZE_MAX, kr_sensitive_memory());
   builder->entries = KR_BUF_INIT(SIZE_MAX, kr_sensitive_memory());
   builder->total = 0;
+  builder->enabled = KR_REDACT_ALL_FORMS;
+}
+
+void kr_redact_builder_set_forms(kr_redact_builder *builder, uint32_t forms) {
+  builder->enabled = forms | KR_REDACT_FORM_BIT(KR_FORM_RAW);
 }
 
 kr_status kr_redact_builder_new(kr_redact_builder **ret_builder, kr_error *reterr) {
@@ -63,25 +69,37 @@ static kr_status kr_redact_builder_check(const kr_redact_builder *builder, kr_st
   return KR_OK;
 }
 
-kr_status kr_redact_builder_add(kr_redact_builder *builder, kr_str name, uint32_t version,
-                                kr_str value, kr_error *reterr) {
-  KR_TRY(kr_redact_builder_check(builder, name, value, reterr));
-  kr_redact_entry entry = {.version = version};
-  kr_status status = kr_arena_copy(&builder->arena, name, &entry.name);
+kr_status kr_redact_builder_add_secret(kr_redact_builder *builder, const kr_redact_secret *value,
+                                       kr_error *reterr) {
+  KR_TRY(kr_redact_builder_check(builder, value->name, value->bytes, reterr));
+  kr_redact_entry entry = {.version = value->version, .min_search = value->min_search};
+  if (entry.min_search == 0)
+    entry.min_search = KR_REDACT_MIN_SEARCH_BYTES;
+  kr_status status = kr_arena_copy(&builder->arena, value->name, &entry.name);
   if (status == KR_OK)
-    status = kr_arena_copy(&builder->arena, value, &entry.value);
+    status = kr_arena_copy(&builder->arena, value->bytes, &entry.value);
   if (status == KR_OK)
     status = kr_buf_append(&builder->entries, kr_str_from(&entry, sizeof(entry)));
   if (status != KR_OK)
     return kr_fail_nomem(reterr);
-  builder->total += value.len;
+  builder->total += value->bytes.len;
   return KR_OK;
+}
+
+kr_status kr_redact_builder_add(kr_redact_builder *builder, kr_str name, uint32_t version,
+                                kr_str value, kr_error *reterr) {
+  const kr_redact_secret plain = {.name = name, .bytes = value, .version = version};
+  return kr_redact_builder_add_secret(builder, &plain, reterr);
 }
 
 kr_status kr_redact_builder_add_set(kr_redact_builder *builder, const kr_redact_set *set) {
   for (size_t i = 0; i < kr_redact_set_n_values(set); i++) {
     const kr_redact_entry *entry = kr_redact_entry_at(set, i);
-    KR_TRY(kr_redact_builder_add(builder, entry->name, entry->version, entry->value, NULL));
+    const kr_redact_secret value = {.name = entry->name,
+                                    .bytes = entry->value,
+                                    .version = entry->version,
+                                    .min_search = entry->min_search};
+    KR_TRY(kr_redact_builder_add_secret(builder, &value, NULL));
   }
   return KR_OK;
 }
@@ -97,6 +115,8 @@ static int kr_redact_entry_compare(const void *left, const void *right) {
     return order;
   if (a->version != b->version)
     return a->version < b->version ? -1 : 1;
+  if (a->min_search != b->min_search)
+    return a->min_search < b->min_search ? -1 : 1; /* the one that catches more is kept */
   return a < b ? -1 : a > b;
 }
 
@@ -131,19 +151,16 @@ static kr_status kr_redact_entries_dedupe(kr_buf *entries) {
 }
 
 static kr_status kr_redact_set_compile(kr_redact_set *set) {
-  KR_CLEANUP(kr_arena_done) kr_arena arena = KR_ARENA_INIT(SIZE_MAX, kr_sensitive_memory());
-  KR_CLEANUP(kr_buf_done) kr_buf forms = KR_BUF_INIT(SIZE_MAX, kr_sensitive_memory());
-  KR_CLEANUP(kr_buf_done) kr_buf hex = KR_BUF_INIT(SIZE_MAX, kr_sensitive_memory());
+  KR_CLEANUP(kr_redact_patterns_done) kr_redact_patterns patterns = kr_redact_patterns_init();
   for (size_t i = 0; i < kr_redact_n_entries(&set->entries); i++) {
-    kr_str value = kr_redact_entry_at(set, i)->value;
-    if (value.len < KR_REDACT_MIN_SEARCH_BYTES)
-      set->n_short++;
-    KR_TRY(kr_redact_forms_add((uint32_t)i, value, &arena, &forms, &hex));
+    const kr_redact_entry *entry = kr_redact_entry_at(set, i);
+    set->n_short += entry->value.len < entry->min_search;
+    KR_TRY(kr_redact_patterns_add(&patterns, set, i));
   }
-  KR_TRY(kr_redact_automaton_build((kr_redact_pattern *)(void *)forms.ptr,
-                                   forms.len / sizeof(kr_redact_pattern), &set->forms));
-  return kr_redact_automaton_build((kr_redact_pattern *)(void *)hex.ptr,
-                                   hex.len / sizeof(kr_redact_pattern), &set->hex);
+  KR_TRY(kr_redact_automaton_build((kr_redact_pattern *)(void *)patterns.forms.ptr,
+                                   patterns.forms.len / sizeof(kr_redact_pattern), &set->forms));
+  return kr_redact_automaton_build((kr_redact_pattern *)(void *)patterns.hex.ptr,
+                                   patterns.hex.len / sizeof(kr_redact_pattern), &set->hex);
 }
 
 kr_status kr_redact_builder_build(kr_redact_builder *builder, kr_redact_set **ret_set,
@@ -152,12 +169,12 @@ kr_status kr_redact_builder_build(kr_redact_builder *builder, kr_redact_set **re
   if (set == NULL)
     return kr_fail_nomem(reterr);
   atomic_init(&set->references, 1);
-  set->enabled = KR_REDACT_ALL_FORMS;
+  set->enabled = builder->enabled;
   set->arena = builder->arena;
   set->entries = builder->entries;
-  builder->arena = KR_ARENA_INIT(SIZE_MAX, kr_sensitive_memory());
-  builder->entries = KR_BUF_INIT(SIZE_MAX, kr_sensitive_memory());
-  builder->total = 0;
+  builder->arena = KR_ARENA_INIT(0, NULL); /* taken over */
+  builder->entries = KR_BUF_INIT(0, NULL);
+  kr_redact_builder_clear(builder);
   kr_status status = kr_redact_entries_dedupe(&set->entries);
   if (status == KR_OK)
     status = kr_redact_set_compile(set);

@@ -14,12 +14,13 @@
 #include <stdatomic.h>
 
 #define KR_REDACT_TOTAL_BYTES (16u * 1024u * 1024u) /* of all values of a set */
-#define KR_REDACT_BASE64_MIN_CHARACTERS 6u          /* a shorter core says too little */
+#define KR_REDACT_ENCODED_CHARACTERS 6u             /* of base64 or hex: fewer say too little */
 
 typedef struct kr_redact_entry {
   kr_str name;
   kr_str value;
   uint32_t version;
+  uint32_t min_search; /* what is shorter is not searched */
 } kr_redact_entry;
 
 struct kr_redact_set {
@@ -42,8 +43,18 @@ static inline const kr_redact_entry *kr_redact_entry_at(const kr_redact_set *set
 
 /* forms.c */
 
-/** Append the patterns of a value (with that index) to two buffers of kr_redact_pattern. */
-kr_status kr_redact_forms_add(uint32_t index, kr_str value, kr_arena *arena, kr_buf *forms,
-                              kr_buf *hex) KR_MUST_USE;
+typedef struct kr_redact_patterns {
+  kr_arena arena; /* their bytes */
+  kr_buf forms;   /* kr_redact_pattern, for the automaton of that name */
+  kr_buf hex;
+  kr_buf parts; /* of the value that is being added */
+} kr_redact_patterns;
+
+kr_redact_patterns kr_redact_patterns_init(void);
+void kr_redact_patterns_done(kr_redact_patterns *patterns);
+
+/** Append the patterns of the value with that index: each part of it in each form that is on. */
+kr_status kr_redact_patterns_add(kr_redact_patterns *patterns, const kr_redact_set *set,
+                                 size_t index) KR_MUST_USE;
 
 #endif

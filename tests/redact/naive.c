@@ -327,20 +327,77 @@ static size_t search_value(kr_naive_value value, kr_str text, bool *covered) {
   return n_matches + search_pattern(&pattern, text, covered);
 }
 
+static bool is_blank(uint8_t byte) {
+  return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n';
+}
+
+static kr_naive_value trim(kr_naive_value value) {
+  while (value.len > 0 && is_blank(value.ptr[value.len - 1]))
+    value.len--;
+  while (value.len > 0 && is_blank(value.ptr[0])) {
+    value.ptr++;
+    value.len--;
+  }
+  return value;
+}
+
+static bool is_break(uint8_t byte) { return byte == '\n' || byte == '\r'; }
+
+void kr_naive_break(kr_naive_value value, size_t style, kr_buf *out) {
+  static const char *const breaks[] = {"\n", "\r\n", "\r"};
+  for (size_t i = 0; i < value.len; i++) {
+    bool is_second = value.ptr[i] == '\n' && i > 0 && value.ptr[i - 1] == '\r';
+    if (!is_break(value.ptr[i]))
+      KR_ASSERT(kr_buf_byte(out, value.ptr[i]) == KR_OK);
+    else if (!is_second)
+      KR_ASSERT(kr_buf_append(out, kr_str_cstr(breaks[style])) == KR_OK);
+  }
+}
+
+/* The value, and with other line breaks when it has any. */
+static size_t search_breaks(kr_naive_value value, kr_str text, bool *covered) {
+  size_t n_matches = search_value(value, text, covered);
+  bool has_breaks = false;
+  for (size_t i = 0; i < value.len; i++)
+    has_breaks = has_breaks || is_break(value.ptr[i]);
+  for (size_t style = 0; style < 3 && has_breaks; style++) {
+    KR_CLEANUP(kr_buf_done) kr_buf changed = KR_BUF_INIT(1000, NULL);
+    kr_naive_break(value, style, &changed);
+    n_matches += search_value((kr_naive_value){changed.ptr, changed.len}, text, covered);
+  }
+  return n_matches;
+}
+
+static bool is_framing(kr_str line) {
+  return kr_str_ends(line, KR_STR("-----")) &&
+         (kr_str_starts(line, KR_STR("-----BEGIN ")) || kr_str_starts(line, KR_STR("-----END ")));
+}
+
+/* Lines of 16 bytes or more; of PEM, 8. */
+static size_t search_lines(kr_naive_value value, kr_str text, bool *covered) {
+  kr_str whole = kr_str_from(value.ptr, value.len);
+  size_t least = kr_str_find(whole, KR_STR("-----BEGIN "), 0) == SIZE_MAX ? 16 : 8;
+  size_t n_matches = 0;
+  for (size_t from = 0; from <= value.len;) {
+    size_t to = from;
+    while (to < value.len && !is_break(value.ptr[to]))
+      to++;
+    kr_naive_value line = trim((kr_naive_value){value.ptr + from, to - from});
+    bool is_one = to - from < value.len; /* else the value is a single line */
+    if (is_one && line.len >= least && !is_framing(kr_str_from(line.ptr, line.len)))
+      n_matches += search_value(line, text, covered);
+    from = to + 1;
+  }
+  return n_matches;
+}
+
 size_t kr_naive_cover(const kr_naive_value *values, size_t n_values, kr_str text, bool *covered) {
   size_t n_matches = 0;
   KR_ASSERT(text.len < NAIVE_TEXT_MAX);
   for (size_t i = 0; i < n_values; i++) {
-    kr_naive_value trimmed = values[i];
-    while (trimmed.len > 0 && strchr(" \t\r\n", trimmed.ptr[trimmed.len - 1]) != NULL &&
-           trimmed.ptr[trimmed.len - 1] != 0)
-      trimmed.len--;
-    while (trimmed.len > 0 && strchr(" \t\r\n", trimmed.ptr[0]) != NULL && trimmed.ptr[0] != 0) {
-      trimmed.ptr++;
-      trimmed.len--;
-    }
-    n_matches += search_value(values[i], text, covered);
-    n_matches += search_value(trimmed, text, covered);
+    n_matches += search_breaks(values[i], text, covered);
+    n_matches += search_breaks(trim(values[i]), text, covered);
+    n_matches += search_lines(values[i], text, covered);
   }
   return n_matches;
 }

@@ -14,11 +14,13 @@ import re
 import struct
 import subprocess
 import sys
+import urllib.parse
 
 MARKER = b"[REDACTED]"
 SHORT = {8: b"b", 12: b"f", 10: b"n", 13: b"r", 9: b"t", 34: b'"', 92: b"\\", 47: b"/"}
 NAMED = {38: b"&amp;", 60: b"&lt;", 62: b"&gt;", 34: b"&quot;", 39: b"&apos;", 0xA0: b"&nbsp;"}
 ENTITY_BYTES = 12
+BLANKS = b" \t\r\n"
 BASE64_CHARACTER = rb"[A-Za-z0-9+/_-]"
 
 
@@ -114,10 +116,57 @@ def search(expression, text):
                 yield start, end
 
 
+def unique(pairs):
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError("a key twice")
+    return dict(pairs)
+
+
+def leaves(tree):
+    if isinstance(tree, str):
+        yield tree.encode()
+    elif isinstance(tree, (list, dict)):
+        for item in tree.values() if isinstance(tree, dict) else tree:
+            yield from leaves(item)
+
+
+def json_leaves(value):
+    if value[:1] in (b"{", b"["):
+        try:
+            yield from leaves(json.loads(value.decode(), object_pairs_hook=unique))
+        except ValueError:
+            return
+
+
+def text_parts(text, least):
+    """What is searched of a text, with the fewest bytes each may have."""
+    for form in (text, text.strip(BLANKS)):
+        yield form, least
+        if re.search(rb"[\r\n]", form):
+            for line_break in (b"\n", b"\r\n", b"\r"):
+                yield re.sub(rb"\r\n|\r|\n", lambda _: line_break, form), least
+    if re.search(rb"[\r\n]", text):
+        for line in re.split(rb"[\r\n]", text):
+            line = line.strip(BLANKS)
+            if not (line.startswith((b"-----BEGIN ", b"-----END ")) and line.endswith(b"-----")):
+                yield line, 8 if b"-----BEGIN " in text else 16
+    url = re.match(rb"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)@", text.strip(BLANKS))
+    if url:
+        user, _, password = url[1].partition(b":")
+        for part in (user, password):
+            yield part, 8
+            yield urllib.parse.unquote_to_bytes(part), 8
+
+
+def parts(value):
+    found = list(text_parts(value, 4))
+    for leaf in json_leaves(value.strip(BLANKS)):
+        found += text_parts(leaf, 8)
+    return {part for part, least in found if len(part) >= max(least, 4)}
+
+
 def matches(value, text):
-    for form in {value, value.strip(b" \t\r\n")}:
-        if len(form) < 4:
-            continue
+    for form in parts(value):
         yield from search(re.compile(spelled(form), re.S), text)
         yield from search(re.compile(any_case(form.hex().encode())), text)
         for core, left, right in cores(form):
@@ -148,7 +197,23 @@ def redact(values, text):
 ALPHABETS = [b"ab", b"abc% 1", b'ab\\nu"/', b"a+ %2B", b"&'<>\"x#1;", b"Ya+/-_x9", "aé€😀z".encode(), bytes(range(256)), b"%25"]
 
 
+def random_structure(rng):
+    words = ["".join(rng.choice("ab\"/%20z") for _ in range(rng.randint(1, 11))) for _ in range(3)]
+    kind = rng.randrange(4)
+    if kind == 0:
+        return json.dumps({words[0]: words[1], "k": [1, words[2]]}).encode()
+    if kind == 1:
+        return ("db+x://%s:%s@h/%s" % tuple(urllib.parse.quote(word, safe="") for word in words)).encode()
+    line_break = rng.choice(("\n", "\r\n", "\r", " \n"))
+    text = line_break.join([words[0] + words[1], words[2] * 2, "q"])
+    if kind == 2:
+        return text.encode()
+    return ("-----BEGIN X-----\n" + text + "\n-----END X-----\n").encode()
+
+
 def random_value(rng):
+    if rng.random() < 0.12:
+        return random_structure(rng)
     if rng.random() < 0.3:
         return "".join(rng.choice("aé€😀z/ ") for _ in range(rng.randint(2, 5))).encode() + b"#"
     alphabet = rng.choice(ALPHABETS)
@@ -194,7 +259,10 @@ def random_case(rng):
     values = [random_value(rng) for _ in range(rng.randint(1, 3))]
     text = b""
     for _ in range(rng.randint(1, 5)):
-        piece = spell(rng, rng.choice(values))
+        value = rng.choice(values)
+        if rng.random() < 0.4:
+            value = rng.choice(sorted(parts(value) or {value}))
+        piece = spell(rng, value)
         if rng.random() < 0.2:
             piece = piece[: rng.randint(0, len(piece))]
         text += piece + bytes(rng.choice(rng.choice(ALPHABETS)) for _ in range(rng.randrange(3)))

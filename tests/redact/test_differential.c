@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #define VALUES_MAX 4
-#define VALUE_BYTES 12
+#define VALUE_BYTES 40
 
 typedef struct random_case {
   uint8_t bytes[VALUES_MAX][VALUE_BYTES];
@@ -43,6 +43,8 @@ static const kr_str alphabets[] = {
     {(const uint8_t *)"\\n\"\n", 4},
     {(const uint8_t *)"\\u0061\\/", 8},
     {(const uint8_t *)"\\ud83\xF0\x9F\x98\x80", 9},
+    {(const uint8_t *)"a\n\r ", 4},
+    {(const uint8_t *)"abcabcabcabc\n", 13},
     {(const uint8_t *)"&#38;amp", 8},
     {(const uint8_t *)"&\"'<>x1", 7},
     {(const uint8_t *)"\xC2\xA0&#x", 5},
@@ -57,10 +59,12 @@ static void make_case(uint64_t *seed, random_case *c) {
   c->text = KR_BUF_INIT(4000, NULL);
   c->n_values = 1 + kr_naive_below(seed, VALUES_MAX);
   for (size_t i = 0; i < c->n_values; i++) {
-    size_t len = 1 + kr_naive_below(seed, VALUE_BYTES);
+    bool has_lines = memchr(alphabet.ptr, '\n', alphabet.len) != NULL &&
+                     memchr(alphabet.ptr, '\\', alphabet.len) == NULL; /* few readings */
+    size_t len = 1 + kr_naive_below(seed, has_lines ? VALUE_BYTES : 12);
     for (size_t at = 0; at < len; at++)
       c->bytes[i][at] = alphabet.ptr[kr_naive_below(seed, alphabet.len)];
-    if (c->bytes[i][0] == ' ' || c->bytes[i][0] == '\n')
+    if (strchr(" \r\n", c->bytes[i][0]) != NULL && c->bytes[i][0] != 0)
       c->bytes[i][0] = 'a'; /* never blank */
     c->values[i] = (kr_naive_value){.ptr = c->bytes[i], .len = len};
   }
@@ -72,6 +76,11 @@ static void make_case(uint64_t *seed, random_case *c) {
       part = kr_str_slice(part, kr_naive_below(seed, part.len), part.len);
     if (kr_naive_below(seed, 4) == 0)
       part = kr_str_slice(part, 0, 1 + kr_naive_below(seed, part.len + 1));
+    KR_CLEANUP(kr_buf_done) kr_buf broken = KR_BUF_INIT(2 * VALUE_BYTES, NULL);
+    if (kr_naive_below(seed, 2) == 0) { /* other line breaks */
+      kr_naive_break((kr_naive_value){part.ptr, part.len}, kr_naive_below(seed, 3), &broken);
+      part = kr_buf_str(&broken);
+    }
     if (part.len > 0)
       kr_naive_spell(seed, part, &c->text);
     for (size_t n = kr_naive_below(seed, 3); n > 0; n--)
