@@ -140,9 +140,10 @@ kr_status kr_redact_spans(const kr_redact_set *set, kr_str input, const kr_span 
                           kr_redact_report *report) KR_MUST_USE;
 
 /**
- * The second algorithm: a plain search for every value and every listed form of
- * it, sharing no code with the automaton, skipping markers. True when nothing
- * is found. Slow and obviously right.
+ * The second algorithm: a plain search for every listed spelling of every part
+ * of every value, sharing no code with the automaton, skipping markers. True
+ * when nothing is found; what fails (memory too) counts as found. The first call
+ * on a set builds an index of all spellings; any thread.
  */
 bool kr_redact_verify(const kr_redact_set *set, kr_str output);
 

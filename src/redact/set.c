@@ -175,7 +175,9 @@ kr_status kr_redact_builder_build(kr_redact_builder *builder, kr_redact_set **re
   builder->arena = KR_ARENA_INIT(0, NULL); /* taken over */
   builder->entries = KR_BUF_INIT(0, NULL);
   kr_redact_builder_clear(builder);
-  kr_status status = kr_redact_entries_dedupe(&set->entries);
+  kr_status status = kr_verify_slot_new(&set->verifier);
+  if (status == KR_OK)
+    status = kr_redact_entries_dedupe(&set->entries);
   if (status == KR_OK)
     status = kr_redact_set_compile(set);
   if (status == KR_LIMIT)
@@ -198,6 +200,7 @@ void kr_redact_set_free(kr_redact_set *set) {
     return;
   kr_redact_automaton_free(set->forms);
   kr_redact_automaton_free(set->hex);
+  kr_verify_slot_free(set->verifier);
   kr_buf_done(&set->entries);
   kr_arena_done(&set->arena);
   free(set);

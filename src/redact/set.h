@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "redact/automaton.h"
 #include "redact/redact.h"
+#include "redact/verify.h"
 
 #include <stdatomic.h>
 
@@ -31,6 +32,7 @@ struct kr_redact_set {
   uint32_t enabled;           /* KR_REDACT_FORM_BIT of the forms that are searched */
   kr_redact_automaton *forms; /* raw, trimmed, base64 */
   kr_redact_automaton *hex;
+  kr_verify_slot *verifier; /* never NULL; filled by the first check */
 };
 
 static inline size_t kr_redact_n_entries(const kr_buf *entries) {

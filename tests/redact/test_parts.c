@@ -90,6 +90,7 @@ static kr_redact_set *build(const kr_redact_secret *secrets, size_t n_secrets, u
 static void assert_redacts(kr_redact_set *set, const char *in, const char *expected) {
   KR_CLEANUP(kr_buf_done) kr_buf out = KR_BUF_INIT(10000, NULL);
   assert_int_equal(kr_redact_bytes(set, kr_str_cstr(in), NULL, &out, NULL), KR_OK);
+  assert_true(kr_redact_verify(set, kr_buf_str(&out)));
   assert_int_equal(kr_buf_byte(&out, 0), KR_OK);
   assert_string_equal((const char *)out.ptr, expected);
 }
@@ -130,6 +131,7 @@ static void forms_can_be_off(void **state) {
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
       bool is_on = i == 8 || (mask >> i & 1u) != 0;
       assert_redacts(set, texts[i], is_on ? M : texts[i]);
+      assert_int_equal(kr_redact_verify(set, kr_str_cstr(texts[i])), !is_on);
     }
   }
 }
