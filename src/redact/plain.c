@@ -3,6 +3,7 @@
 #include "redact/plain.h"
 
 #include "base/encode.h"
+#include "redact/redact.h"
 #include "redact/token.h"
 
 static bool kr_plain_is_hex(kr_str text, size_t at) {
@@ -71,6 +72,15 @@ static size_t kr_plain_put(const kr_redact_token *token, bool reads_plus, uint8_
   return token->len;
 }
 
+/* The escape at the start of text that is of one form. */
+static bool kr_plain_escape(kr_str text, uint32_t form, kr_redact_token *ret_token) {
+  kr_redact_tokens tokens;
+  (void)kr_redact_token_read(text, true, KR_REDACT_FORM_BIT(form), &tokens);
+  if (tokens.count > 0)
+    *ret_token = tokens.items[0];
+  return tokens.count > 0;
+}
+
 /* Behind the last backslash of some: a code point, or nothing to write yet. */
 static size_t kr_plain_backslash(kr_str rest, bool reads_plus, uint8_t *out, size_t *n) {
   kr_redact_token token;
@@ -85,7 +95,7 @@ static size_t kr_plain_backslash(kr_str rest, bool reads_plus, uint8_t *out, siz
     memcpy(room + 6, rest.ptr + 7, 6);
     pair = kr_str_from(room, sizeof(room));
   }
-  if (kr_redact_token_read(pair, true, &token) != KR_TOKEN_FOUND)
+  if (!kr_plain_escape(pair, KR_FORM_JSON, &token))
     return 1;
   return kr_plain_put(&token, reads_plus, out, n) + (is_doubled && token.len > 6);
 }
@@ -96,7 +106,8 @@ size_t kr_plain_step(kr_str text, size_t at, bool reads_plus, uint8_t *out, size
   kr_str rest = kr_str_skip(text, at);
   if (byte == '\\')
     return kr_plain_backslash(rest, reads_plus, out, n);
-  if ((byte == '%' || byte == '&') && kr_redact_token_read(rest, true, &token) == KR_TOKEN_FOUND)
+  if ((byte == '%' && kr_plain_escape(rest, KR_FORM_PERCENT, &token)) ||
+      (byte == '&' && kr_plain_escape(rest, KR_FORM_HTML, &token)))
     return kr_plain_put(&token, reads_plus, out, n);
   out[(*n)++] = reads_plus && byte == '+' ? ' ' : byte;
   return 1;

@@ -96,15 +96,16 @@ static void kr_redact_widen_shorter(kr_redact_scan *scan, uint32_t at, uint64_t 
 
 /* Raw bytes of the base64 character, escaped or not, that starts at `at`; 0: there is none. */
 static size_t kr_redact_right(const kr_redact_scan *scan, uint64_t at, bool is_final) {
-  kr_redact_token token;
+  kr_redact_tokens tokens = {.count = 0};
   kr_str text = kr_str_skip(scan->window, (size_t)(at - scan->base));
   if (text.len == 0)
     return 0;
-  if (kr_redact_is_introducer(text.ptr[0]) &&
-      kr_redact_token_read(text, is_final, &token) == KR_TOKEN_FOUND && token.n_bytes == 1 &&
-      kr_redact_is_base64(token.bytes[0]))
-    return token.len;
-  return kr_redact_is_base64(text.ptr[0]) ? 1 : 0;
+  size_t len = kr_redact_is_base64(text.ptr[0]) ? 1 : 0;
+  (void)kr_redact_token_read(text, is_final, scan->set->enabled, &tokens);
+  for (size_t i = 0; i < tokens.count; i++)
+    if (kr_redact_token_is_base64(&tokens.items[i]))
+      len = tokens.items[i].len;
+  return len;
 }
 
 static bool kr_redact_in_span(const kr_redact_scan *scan, uint64_t start, uint64_t end) {

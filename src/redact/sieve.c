@@ -259,18 +259,23 @@ static void kr_sieve_visit(void *ctx, uint32_t index, size_t n) {
  * byte of the pattern before the core: look around each.
  */
 static void kr_sieve_visit_escapes(kr_sieve_piece *piece) {
-  kr_redact_token token;
+  kr_redact_tokens tokens;
   kr_str text = kr_str_skip(piece->window, (size_t)(piece->start - piece->base));
   size_t len = (size_t)(piece->end - piece->start);
   for (size_t at = 0; at < len && !piece->is_flood; at++) {
     at += kr_plain_clean_len(kr_str_slice(text, at, len), false);
-    if (at >= len || kr_redact_token_read(kr_str_skip(text, at), true, &token) != KR_TOKEN_FOUND ||
-        token.len <= 2)
+    if (at >= len)
+      break;
+    (void)kr_redact_token_read(kr_str_skip(text, at), true, UINT32_MAX, &tokens);
+    size_t longest = 0;
+    for (size_t i = 0; i < tokens.count; i++)
+      longest = tokens.items[i].len > longest ? tokens.items[i].len : longest;
+    if (longest <= 2)
       continue;
     size_t n = piece->map[at / KR_PLAIN_BLOCK_BYTES];
     n = n < piece->sieve->reach ? 0 : n - piece->sieve->reach;
     kr_sieve_put(piece, (kr_sieve_place){.start = kr_sieve_lowest(piece, n),
-                                         .until = piece->start + at + token.len});
+                                         .until = piece->start + at + longest});
   }
 }
 
