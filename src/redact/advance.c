@@ -14,8 +14,9 @@
 #include "redact/scan.h"
 
 #define KR_REDACT_SLICE_BYTES (16u * 1024u) /* read between two writes to the sink */
-#define KR_REDACT_WRITE_RUNS 64u            /* markers that wait before a part is written while skipping */
-#define KR_REDACT_LEFT_BYTES 16u            /* more than a match is widened to the left, and any escape there */
+#define KR_REDACT_WRITE_RUNS 64u /* markers that wait before a part is written while skipping */
+#define KR_REDACT_LEFT_BYTES                                                                       \
+  16u /* more than a match is widened to the left, and any escape there */
 
 static void kr_redact_put(kr_redact_scan *scan, kr_str bytes, bool is_marker) {
   if (scan->status == KR_OK && bytes.len > 0)
@@ -66,7 +67,11 @@ static void kr_redact_begin(kr_redact_scan *scan, uint64_t start, uint64_t until
   scan->is_exact = true;
   scan->was_exact = true;
   scan->pos = start;
+  scan->began = start;
   scan->exact_until = until;
+  scan->node = scan->hex_node = 0;
+  scan->n_paths = scan->n_waiting = 0;
+  scan->widen_mask = 0;
 }
 
 /*
@@ -86,12 +91,26 @@ static bool kr_redact_try_leave(kr_redact_scan *scan) {
   uint64_t open = kr_redact_scan_open(scan);
   if (open < scan->exact_until || scan->widen_mask != 0)
     return false;
-  if (open > state->from)
+  if (scan->began <= state->from && open > state->from)
     state->from = open;
-  scan->counted = scan->pos;
+  if (scan->pos > scan->counted)
+    scan->counted = scan->pos;
   scan->is_exact = false;
-  scan->node = scan->hex_node = 0;
-  scan->n_paths = scan->n_waiting = 0;
+  return true;
+}
+
+/*
+ * The window ends while a place is read that began behind what the sieve knows
+ * of: a pattern that starts before it may be open too, its core not yet whole.
+ */
+static bool kr_redact_read_more(kr_redact_scan *scan, bool is_final) {
+  uint64_t end = scan->base + scan->window.len;
+  if (is_final || scan->began <= scan->sieve.from)
+    return false;
+  if (scan->pos > scan->counted)
+    scan->counted = scan->pos;
+  uint64_t until = scan->exact_until > end ? scan->exact_until : end;
+  kr_redact_begin(scan, scan->sieve.from, until);
   return true;
 }
 
@@ -101,13 +120,16 @@ static bool kr_redact_read_on(kr_redact_scan *scan, bool is_final) {
   uint64_t stop = end - scan->pos > KR_REDACT_SLICE_BYTES ? scan->pos + KR_REDACT_SLICE_BYTES : end;
   while (scan->pos < stop && scan->status == KR_OK) {
     if (!kr_redact_scan_read(scan, is_final))
-      return false;
+      return kr_redact_read_more(scan, is_final);
     bool is_due = (scan->pos & 15) == 0 || (scan->node | scan->hex_node) == 0;
     if (is_due && scan->pos >= scan->exact_until && scan->pos < end && kr_redact_try_leave(scan))
       return true;
   }
-  if (scan->pos < end)
+  /* Behind where the sieve stands only if what it does not know of is read as well. */
+  if (scan->pos < end && scan->began <= scan->sieve.from)
     kr_redact_write_to(scan, kr_redact_scan_frontier(scan));
+  else if (scan->pos == end)
+    (void)kr_redact_read_more(scan, is_final);
   return true;
 }
 
@@ -164,7 +186,8 @@ kr_status kr_redact_scan_advance(kr_redact_scan *scan, kr_str window, uint64_t b
   scan->base = base;
   bool is_decided = true;
   while (is_decided && scan->pos < end && scan->status == KR_OK)
-    is_decided = scan->is_exact ? kr_redact_read_on(scan, is_final) : kr_redact_skip(scan, is_final);
+    is_decided =
+        scan->is_exact ? kr_redact_read_on(scan, is_final) : kr_redact_skip(scan, is_final);
   if (is_final)
     kr_redact_write_to(scan, end);
   else

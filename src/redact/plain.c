@@ -89,7 +89,8 @@ static size_t kr_plain_backslash(kr_str rest, bool reads_plus, uint8_t *out, siz
   if (rest.len < 2 || rest.ptr[1] != 'u')
     return 1;
   /* "\ud83d\\ude00": the second half of a pair may have two backslashes as well. */
-  bool is_doubled = rest.len >= KR_REDACT_TOKEN_BYTES + 1 && rest.ptr[6] == '\\' && rest.ptr[7] == '\\';
+  bool is_doubled =
+      rest.len >= KR_REDACT_TOKEN_BYTES + 1 && rest.ptr[6] == '\\' && rest.ptr[7] == '\\';
   if (is_doubled) {
     memcpy(room, rest.ptr, 6);
     memcpy(room + 6, rest.ptr + 7, 6);

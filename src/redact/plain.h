@@ -22,9 +22,9 @@
 #include "base/cpu.h"
 #include "base/str.h"
 
-#define KR_PLAIN_BLOCK_BYTES 64u     /* raw bytes for each entry of a map */
-#define KR_PLAIN_PIECE_BYTES 16384u  /* raw bytes read at once */
-#define KR_PLAIN_SLACK_BYTES 128u    /* room behind the output for wide stores */
+#define KR_PLAIN_BLOCK_BYTES 64u    /* raw bytes for each entry of a map */
+#define KR_PLAIN_PIECE_BYTES 16384u /* raw bytes read at once */
+#define KR_PLAIN_SLACK_BYTES 128u   /* room behind the output for wide stores */
 #define KR_PLAIN_MAP_ENTRIES (KR_PLAIN_PIECE_BYTES / KR_PLAIN_BLOCK_BYTES + 2u)
 
 /** Bytes that no core holds: introducers, and what JSON's short escapes spell. */

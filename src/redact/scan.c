@@ -23,7 +23,8 @@ void kr_redact_scan_done(kr_redact_scan *scan) {
   kr_redact_escapes_done(&scan->escapes);
   kr_redact_hits_done(&scan->hits);
   kr_sieve_room_free(scan->room);
-  kr_wipe(scan, offsetof(kr_redact_scan, paths)); /* states of the automaton tell what was just read */
+  kr_wipe(scan,
+          offsetof(kr_redact_scan, paths)); /* states of the automaton tell what was just read */
   if (scan->was_exact)
     kr_wipe(&scan->paths, sizeof(scan->paths) + sizeof(scan->waiting));
 }
@@ -245,7 +246,8 @@ uint64_t kr_redact_scan_open(const kr_redact_scan *scan) {
 /* A pattern found by the sieve, as it is. */
 void kr_redact_scan_take(kr_redact_scan *scan, const kr_sieve_place *place, bool is_final) {
   const kr_sieve_needle *needle = &scan->set->sieve.needles[place->needle];
-  uint64_t start = needle->widens_left ? place->start - kr_redact_left(scan, place->start) : place->start;
+  uint64_t start =
+      needle->widens_left ? place->start - kr_redact_left(scan, place->start) : place->start;
   uint64_t end = place->until;
   if (needle->widens_right)
     end += kr_redact_right(scan, end, is_final);

@@ -69,6 +69,7 @@ typedef struct kr_redact_scan {
   uint32_t widen_mask; /* bit i: the base64 character at pos + i is mixed with a value */
   bool is_exact;       /* reading every byte, from pos on; else the sieve says where to begin */
   bool was_exact;
+  uint64_t began;       /* where exact reading did */
   uint64_t exact_until; /* readings begun before must be seen to their end */
   uint64_t counted;     /* matches that end at or before are counted already */
   kr_redact_cover cover;

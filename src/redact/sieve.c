@@ -16,7 +16,8 @@ typedef struct kr_sieve_core {
 
 static bool kr_sieve_is_better(kr_str bytes, kr_sieve_core core, kr_sieve_core best) {
   /* All PEM keys begin alike. */
-  bool is_frame = core.at < bytes.len && kr_str_starts(kr_str_skip(bytes, core.at), KR_STR("-----"));
+  bool is_frame =
+      core.at < bytes.len && kr_str_starts(kr_str_skip(bytes, core.at), KR_STR("-----"));
   if (is_frame && best.len >= KR_SIEVE_GOOD_BYTES)
     return false;
   return core.len > best.len;
@@ -77,8 +78,8 @@ static void kr_sieve_add_all(kr_sieve *sieve, const kr_redact_pattern *patterns,
     while (end < n && kr_str_equal(patterns[first].bytes, patterns[end].bytes))
       end++;
     kr_sieve_add(sieve, patterns, (uint32_t)first, (uint32_t)(end - first), is_hex);
-    sieve->reads_plus = sieve->reads_plus ||
-                        (!is_hex && memchr(patterns[first].bytes.ptr, ' ', patterns[first].bytes.len) != NULL);
+    sieve->reads_plus = sieve->reads_plus || (!is_hex && memchr(patterns[first].bytes.ptr, ' ',
+                                                                patterns[first].bytes.len) != NULL);
   }
 }
 
@@ -130,7 +131,9 @@ void kr_sieve_done(kr_sieve *sieve) {
   *sieve = (kr_sieve){0};
 }
 
-kr_sieve_room *kr_sieve_room_new(void) { return kr_sensitive_memory()->alloc(sizeof(kr_sieve_room)); }
+kr_sieve_room *kr_sieve_room_new(void) {
+  return kr_sensitive_memory()->alloc(sizeof(kr_sieve_room));
+}
 
 void kr_sieve_room_free(kr_sieve_room *room) {
   if (room != NULL)
@@ -208,7 +211,8 @@ static bool kr_sieve_equals(const kr_sieve_needle *needle, const uint8_t *text) 
   return true;
 }
 
-/* A pattern that starts at raw position `start`, if the text there reads in one way only. True: decided. */
+/* A pattern that starts at raw position `start`, if the text there reads in one way only. True:
+ * decided. */
 static bool kr_sieve_decide(kr_sieve_piece *piece, uint32_t index, uint64_t start) {
   const kr_sieve_needle *needle = &piece->sieve->needles[index];
   uint64_t end = start + needle->bytes.len;
@@ -220,11 +224,13 @@ static bool kr_sieve_decide(kr_sieve_piece *piece, uint32_t index, uint64_t star
   if (needle->widens_right && !piece->is_final &&
       end + KR_REDACT_TOKEN_BYTES > piece->base + piece->window.len)
     return false;
-  kr_str text = kr_str_slice(piece->window, (size_t)(start - piece->base), (size_t)(end - piece->base));
+  kr_str text =
+      kr_str_slice(piece->window, (size_t)(start - piece->base), (size_t)(end - piece->base));
   if (kr_plain_clean_len(text, piece->sieve->reads_plus) < text.len)
     return false;
   if (kr_sieve_equals(needle, text.ptr))
-    kr_sieve_put(piece, (kr_sieve_place){.start = start, .until = end, .needle = index, .is_match = true});
+    kr_sieve_put(piece,
+                 (kr_sieve_place){.start = start, .until = end, .needle = index, .is_match = true});
   return true;
 }
 
@@ -286,14 +292,15 @@ static void kr_sieve_search(kr_sieve_piece *piece, kr_str text, size_t from) {
     if (from >= text.len)
       break;
     size_t to = text.len - from > KR_SEARCH_DENSE_BYTES ? from + KR_SEARCH_DENSE_BYTES : text.len;
-    kr_sieve_put(piece, (kr_sieve_place){
-                            .start = kr_sieve_lowest(piece, from < sieve->reach ? 0 : from - sieve->reach),
-                            .until = kr_sieve_highest(piece, to - 1)});
+    kr_sieve_put(piece, (kr_sieve_place){.start = kr_sieve_lowest(
+                                             piece, from < sieve->reach ? 0 : from - sieve->reach),
+                                         .until = kr_sieve_highest(piece, to - 1)});
     from = to;
   }
 }
 
-/* Where in plain text of n bytes a search must start to find every core that ends behind piece->sieved. */
+/* Where in plain text of n bytes a search must start to find every core that ends behind
+ * piece->sieved. */
 static size_t kr_sieve_search_from(const kr_sieve_piece *piece) {
   if (piece->sieved <= piece->start)
     return 0;
@@ -307,7 +314,8 @@ static size_t kr_sieve_search_from(const kr_sieve_piece *piece) {
 static void kr_sieve_move_on(kr_sieve_piece *piece, size_t n) {
   size_t open = piece->sieve->reach + KR_SIEVE_SLACK_BYTES;
   uint64_t from = n > open ? kr_sieve_lowest(piece, n - open) : piece->start;
-  /* A piece of nearly nothing but escapes: read it exactly, or the next one would start here too. */
+  /* A piece of nearly nothing but escapes: read it exactly, or the next one would start here too.
+   */
   if (from + KR_PLAIN_PIECE_BYTES <= piece->end) {
     kr_sieve_put(piece, (kr_sieve_place){.start = piece->start, .until = piece->end});
     from = piece->end;
@@ -331,7 +339,8 @@ bool kr_sieve_next(const kr_sieve *sieve, kr_sieve_state *state, kr_str window, 
   if (kr_plain_clean_len(plain, sieve->reads_plus) < len) {
     if (room == NULL)
       return false;
-    plain = kr_str_from(room->text, kr_plain_read(text, len, sieve->reads_plus, room->text, room->map));
+    plain =
+        kr_str_from(room->text, kr_plain_read(text, len, sieve->reads_plus, room->text, room->map));
     piece.map = room->map;
   }
   state->n_places = 0;

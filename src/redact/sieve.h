@@ -77,16 +77,18 @@ typedef struct kr_sieve_room {
   uint8_t text[KR_PLAIN_PIECE_BYTES + KR_PLAIN_SLACK_BYTES];
 } kr_sieve_room;
 
-kr_sieve_room *kr_sieve_room_new(void); /* NULL: no memory */
+kr_sieve_room *kr_sieve_room_new(void);       /* NULL: no memory */
 void kr_sieve_room_free(kr_sieve_room *room); /* wipes; NULL is fine */
 
 /** What a scan remembers between pieces. */
 typedef struct kr_sieve_state {
-  uint64_t from;   /* every pattern that starts before is known; the next piece starts here or before */
+  uint64_t
+      from; /* every pattern that starts before is known; the next piece starts here or before */
   uint64_t sieved; /* every core that ends at or before is known */
   size_t n_places;
   size_t next_place;
-  kr_sieve_place places[KR_SIEVE_PLACES]; /* by start, from next_place on; last member: not cleared */
+  kr_sieve_place
+      places[KR_SIEVE_PLACES]; /* by start, from next_place on; last member: not cleared */
 } kr_sieve_state;
 
 /**
