@@ -32,10 +32,20 @@
 #define KR_REDACT_PATHS 32u /* readings with escapes kept at once; see kr_redact_paths_arrive */
 
 /*
- * Readings that stand behind an escape just taken. Inside an escape at most one
- * other can start (the second backslash of "\\"), so two groups wait at most.
+ * Readings that stand behind an escape just taken: one group, of all readings
+ * there were, for each escape that started at or before pos and ends behind it.
+ * Only those with backslashes reach over each other's start, and of these there
+ * are at most two of JSON and four of JSON twice:
+ *
+ *   - Short ones have at most 2 and 4 bytes and one of each kind can start at a
+ *     byte, so at most 2 and 4 reach over pos.
+ *   - Of the long ones ("\uXXXX", "\\uXXXX", pairs) at most one of each kind
+ *     does: the backslashes inside one start half a pair, which spells nothing,
+ *     a short JSON escape "\\", or, the second one of "\\u", one of the other
+ *     kind. And where a long one has gone on for the length of a short one of
+ *     its kind, no short one reaches over pos but that "\\".
  */
-#define KR_REDACT_WAITING (2u * (KR_REDACT_PATHS + 1u))
+#define KR_REDACT_WAITING (6u * (KR_REDACT_PATHS + 1u))
 
 /** Receives output; is_marker says that bytes are one whole marker. */
 typedef kr_status (*kr_redact_sink)(void *ctx, kr_str bytes, bool is_marker);

@@ -13,8 +13,8 @@ struct kr_redact_builder {
 };
 
 const char *kr_redact_form_name(kr_redact_form form) {
-  static const char *const names[KR_FORM_COUNT] = {"span", "raw",    "percent", "json",
-                                                   "html", "base64", "hex"};
+  static const char *const names[KR_FORM_COUNT] = {"span", "raw",  "percent", "json-twice",
+                                                   "json", "html", "base64",  "hex"};
   return (unsigned)form < KR_FORM_COUNT ? names[form] : "unknown";
 }
 
