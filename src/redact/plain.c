@@ -17,8 +17,8 @@ static size_t kr_plain_hex_digits(kr_str text, size_t at, size_t most) {
   return n;
 }
 
-/* Longer runs of digits are in no entity that KR_REDACT_TOKEN_BYTES can hold. */
-#define KR_PLAIN_ENTITY_DIGITS (KR_REDACT_TOKEN_BYTES - 3u)
+/* Longer runs of digits are in no entity of KR_REDACT_ENTITY_BYTES. */
+#define KR_PLAIN_ENTITY_DIGITS (KR_REDACT_ENTITY_BYTES - 3u)
 
 /* Of "&#65;" or "&#x41;", cut anywhere. What the core does not hold of it may follow the core. */
 static size_t kr_plain_taken_number(kr_str core) {
@@ -81,16 +81,17 @@ static bool kr_plain_escape(kr_str text, uint32_t form, kr_redact_token *ret_tok
   return tokens.count > 0;
 }
 
+#define KR_PLAIN_PAIR_BYTES 12u /* of "\\ud83d\\ude00" */
+
 /* Behind the last backslash of some: a code point, or nothing to write yet. */
 static size_t kr_plain_backslash(kr_str rest, bool reads_plus, uint8_t *out, size_t *n) {
   kr_redact_token token;
   kr_str pair = rest;
-  uint8_t room[KR_REDACT_TOKEN_BYTES];
+  uint8_t room[KR_PLAIN_PAIR_BYTES];
   if (rest.len < 2 || rest.ptr[1] != 'u')
     return 1;
   /* "\ud83d\\ude00": the second half of a pair may have two backslashes as well. */
-  bool is_doubled =
-      rest.len >= KR_REDACT_TOKEN_BYTES + 1 && rest.ptr[6] == '\\' && rest.ptr[7] == '\\';
+  bool is_doubled = rest.len > KR_PLAIN_PAIR_BYTES && rest.ptr[6] == '\\' && rest.ptr[7] == '\\';
   if (is_doubled) {
     memcpy(room, rest.ptr, 6);
     memcpy(room + 6, rest.ptr + 7, 6);

@@ -168,11 +168,16 @@ static size_t kr_sieve_block(const kr_sieve_piece *piece, size_t n) {
   return from;
 }
 
-/* The earliest raw position of the byte at plain offset n. */
+/*
+ * The earliest raw position at which the byte at plain offset n, with an escape
+ * that spells it, can start: of an escape only its last byte may be in the block.
+ */
 static uint64_t kr_sieve_lowest(const kr_sieve_piece *piece, size_t n) {
-  if (piece->map == NULL)
-    return piece->start + n;
-  return piece->start + kr_sieve_block(piece, n) * KR_PLAIN_BLOCK_BYTES;
+  uint64_t at = piece->start + n;
+  if (piece->map != NULL)
+    at = piece->start + kr_sieve_block(piece, n) * KR_PLAIN_BLOCK_BYTES;
+  uint64_t first = piece->start + KR_REDACT_TOKEN_BYTES;
+  return at < first ? piece->start : at - KR_REDACT_TOKEN_BYTES;
 }
 
 /* Every byte at plain offset n or before starts before it in the raw text. */
@@ -224,10 +229,15 @@ static bool kr_sieve_decide(kr_sieve_piece *piece, uint32_t index, uint64_t star
   if (needle->widens_right && !piece->is_final &&
       end + KR_REDACT_TOKEN_BYTES > piece->base + piece->window.len)
     return false;
-  kr_str text =
-      kr_str_slice(piece->window, (size_t)(start - piece->base), (size_t)(end - piece->base));
-  if (kr_plain_clean_len(text, piece->sieve->reads_plus) < text.len)
+  /* An escape that ends with the first byte, as in \" before value "x, belongs to the match as
+   * well. */
+  uint64_t before =
+      start - piece->base < KR_REDACT_TOKEN_BYTES ? piece->base : start - KR_REDACT_TOKEN_BYTES;
+  kr_str around =
+      kr_str_slice(piece->window, (size_t)(before - piece->base), (size_t)(end - piece->base));
+  if (kr_plain_clean_len(around, piece->sieve->reads_plus) < around.len)
     return false;
+  kr_str text = kr_str_skip(around, (size_t)(start - before));
   if (kr_sieve_equals(needle, text.ptr))
     kr_sieve_put(piece,
                  (kr_sieve_place){.start = start, .until = end, .needle = index, .is_match = true});
