@@ -240,8 +240,12 @@ void kr_vm_build_begin(kr_vm *vm) {
 }
 
 kr_status kr_vm_build_bytes(kr_vm *vm, kr_str bytes) {
-  KR_TRY(kr_vm_spend(vm, bytes.len));
+  KR_TRY(kr_vm_spend_piece(vm, bytes.len));
   return kr_output_bytes(vm, &vm->work, bytes);
+}
+
+kr_status kr_vm_build_reserve(kr_vm *vm, size_t n_bytes) {
+  return kr_output_explain(vm, &vm->work, kr_buf_reserve(&vm->work.buf, n_bytes));
 }
 
 kr_status kr_vm_build_value(kr_vm *vm, const kr_value *string) {

@@ -45,6 +45,18 @@ kr_status kr_vm_fail_fuel(kr_vm *vm) {
                     vm->input->fuel == 0 ? KR_LIMIT_FUEL : vm->input->fuel);
 }
 
+kr_status kr_vm_equal(kr_vm *vm, const kr_value *a, const kr_value *b, bool *ret_is_equal) {
+  return kr_value_equal(a, b, &vm->fuel, ret_is_equal) ? KR_OK : kr_vm_fail_fuel(vm);
+}
+
+kr_status kr_vm_find(kr_vm *vm, const kr_value *object, kr_str key, kr_value *ret_value,
+                     bool *ret_is_found) {
+  if (!kr_value_pay(&vm->fuel, kr_value_find_cost(object)))
+    return kr_vm_fail_fuel(vm);
+  *ret_is_found = kr_value_find(object, key, ret_value);
+  return KR_OK;
+}
+
 kr_status kr_vm_alloc(kr_vm *vm, size_t len, void **ret_ptr) {
   *ret_ptr = kr_arena_alloc(&vm->arena, len);
   if (*ret_ptr != NULL)
@@ -209,7 +221,7 @@ static inline bool kr_vm_equal_texts(kr_vm *vm, const kr_value *args, kr_value *
   const kr_value *b = &args[1];
   bool are_plain = a->type == KR_VALUE_STRING && b->type == KR_VALUE_STRING &&
                    (a->secrets | b->secrets) == 0 && !a->is_unknown && !b->is_unknown;
-  size_t cost = a->count / 32 + b->count / 32 + (a->count + 16u) / 32;
+  size_t cost = a->count / 32 + b->count / 32 + 1 + a->count / 32; /* as arguments, and compared */
   if (!are_plain || cost > vm->fuel)
     return false;
   vm->fuel -= (uint32_t)cost;
@@ -278,15 +290,14 @@ static kr_status kr_vm_run(kr_vm *vm, const kr_value **ret_top) {
       pc = in->c - 1;
       break;
     case KR_OP_JUMP_FALSE:
+    case KR_OP_JUMP_TRUE: {
+      bool is_true = false;
       stack--;
-      if (!kr_value_truth(stack))
+      KR_TRY(kr_vm_truth(vm, stack, &is_true));
+      if (is_true == (in->op == KR_OP_JUMP_TRUE))
         pc = in->c - 1;
       break;
-    case KR_OP_JUMP_TRUE:
-      stack--;
-      if (kr_value_truth(stack))
-        pc = in->c - 1;
-      break;
+    }
     case KR_OP_JUMP_SETTLED:
       if (stack[-1].type != KR_VALUE_MISSING && stack[-1].type != KR_VALUE_NULL)
         pc = in->c - 1;
@@ -294,10 +305,9 @@ static kr_status kr_vm_run(kr_vm *vm, const kr_value **ret_top) {
         stack--;
       break;
     case KR_OP_JUMP_UNEQUAL: {
-      size_t spent = 0;
+      bool is_equal = false;
       stack--;
-      bool is_equal = kr_value_equal(&stack[-1], stack, &spent);
-      KR_TRY(kr_vm_spend(vm, spent));
+      KR_TRY(kr_vm_equal(vm, &stack[-1], stack, &is_equal));
       if (is_equal)
         stack--;
       else
@@ -424,6 +434,7 @@ static kr_status kr_vm_prepare(kr_vm *vm, const kr_program *program, const kr_re
   vm->has_now = false;
   vm->output_limit = kr_vm_output_limit(program->sink);
   vm->fuel = input->fuel == 0 ? KR_LIMIT_FUEL : input->fuel;
+  vm->owed = 0;
   vm->slots = NULL;
   vm->is_sensitive = false;
   vm->hint_base = (uint32_t)((uintptr_t)program / sizeof(void *) * 0x9E3779B1u >> 7);
@@ -487,7 +498,7 @@ kr_status kr_vm_condition(kr_vm *vm, const kr_program *program, const kr_render_
     status = kr_vm_fail(vm, KR_MISSING, KR_E_SECRET_CONDITION,
                         "this condition depends on the value of a secret, which is not known here");
   if (status == KR_OK)
-    *ret_truth = kr_value_truth(top);
+    status = kr_vm_truth(vm, top, ret_truth);
   kr_vm_clear(vm);
   return status;
 }
