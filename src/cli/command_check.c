@@ -23,6 +23,8 @@ static const struct {
     {"missing-secret", "missing secrets"},
     {"reference", "data"},
     {"host", "hosts"},
+    {"fuel", "fuel, at most"},
+    {"output", "bytes of output, at most"},
 };
 #define KR_CLI_N_FACT_KINDS (sizeof kr_cli_fact_kinds / sizeof kr_cli_fact_kinds[0])
 

@@ -119,6 +119,8 @@ kr_secret_set kr_program_secrets(const kr_program *program);
 /** The marks of the whole result, for kr_field_marks. */
 bool kr_program_is_untrusted(const kr_program *program);
 
+kr_sink kr_program_sink(const kr_program *program);
+
 /** Does any reference read $lookup? */
 bool kr_program_uses_lookup(const kr_program *program);
 

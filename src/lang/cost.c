@@ -104,12 +104,17 @@ kr_form kr_cost_of_json(const kr_shape *shape) {
   return shape->is_scalar ? shape->text : kr_form_scale(kr_form_max(shape->json, shape->text), 17);
 }
 
-/* A scalar is never compared with more than the head of an array or object. */
+/* A member has at least 4 bytes, and 8 of them cost 1; 1 for the step and 1 for the search. */
+kr_form kr_cost_of_find(kr_form json) { return kr_form_add(json, kr_form_fixed(2 * KR_COST_UNIT)); }
+
+/*
+ * A scalar is never compared with more than the head of an array or object. Two
+ * objects: a key may be looked for in all of the other, for each key.
+ */
 kr_form kr_cost_of_equal(const kr_shape *a, const kr_shape *b) {
-  kr_form all = kr_form_add(kr_form_max(a->text, a->json), kr_form_max(b->text, b->json));
   if (!a->is_scalar && !b->is_scalar)
-    return kr_form_add(kr_form_scale(all, 50), kr_form_fixed(50));
-  return kr_form_add(kr_form_add(a->text, b->text), kr_form_fixed(16));
+    return kr_form_open();
+  return kr_form_add(kr_form_add(a->text, b->text), kr_form_fixed(KR_COST_UNIT));
 }
 
 /* ---- the run ---- */
@@ -163,7 +168,7 @@ static kr_shape kr_coster_call(kr_coster *coster, unsigned function, const kr_sh
 /* A member, an item, or what an accessor makes of the whole. */
 static kr_shape kr_coster_step(kr_coster *coster, const kr_step *step, const kr_shape *from) {
   kr_shape part = kr_shape_data(kr_form_max(from->json, from->text));
-  kr_coster_pay(coster, kr_form_fixed(KR_COST_UNIT), NULL);
+  kr_coster_pay(coster, kr_cost_of_find(kr_form_max(from->json, from->text)), NULL);
   if (step->is_index || step->accessor == KR_NO_ACCESSOR)
     return part;
   return kr_shape_max(part, kr_coster_call(coster, step->accessor, from, 1));
@@ -175,7 +180,20 @@ static unsigned kr_coster_variable(unsigned root) {
                                      : KR_COST_PAYLOAD;
 }
 
-/* Each slot is found once: a step down the tree, or by kr_vm_step(). */
+/*
+ * Whoever reads a slot that is no node of the data looks for it and for each
+ * part of its path again, by two ways (kr_vm_tree, kr_vm_slot).
+ */
+static void kr_coster_read(kr_coster *coster, uint32_t slot) {
+  uint64_t n_looks = 4;
+  uint32_t at = slot;
+  for (; coster->program->slots[at].parent != KR_NO_SLOT; at = coster->program->slots[at].parent)
+    n_looks += 2;
+  kr_form root = coster->slots[at].json;
+  kr_coster_pay(coster, kr_form_scale(kr_cost_of_find(root), at == slot ? 0 : n_looks), NULL);
+}
+
+/* What each slot holds, and what an accessor in its path costs once. */
 static void kr_coster_slots(kr_coster *coster) {
   const kr_program *program = coster->program;
   for (uint32_t i = 0; i < program->n_slots; i++) {
@@ -311,6 +329,7 @@ static void kr_coster_instruction(kr_coster *coster, uint32_t pc) {
     kr_coster_push(coster, kr_coster_constant(&program->constants[in->c]));
     return;
   case KR_OP_SLOT:
+    kr_coster_read(coster, in->c);
     kr_coster_push(coster, coster->slots[in->c]);
     return;
   case KR_OP_SECRET:
@@ -329,15 +348,20 @@ static void kr_coster_instruction(kr_coster *coster, uint32_t pc) {
         kr_coster_step(coster, &program->steps[in->c], &stack[coster->depth - 1]);
     return;
   case KR_OP_POP:
-  case KR_OP_RETURN:
     coster->depth--;
+    return;
+  case KR_OP_RETURN:
+    kr_coster_pay(coster, stack[--coster->depth].text, NULL);
+    return;
+  case KR_OP_NEXT: /* the digits of a number, where it is a condition */
+    kr_coster_pay(coster, stack[coster->depth - 1].text, NULL);
     return;
   case KR_OP_JUMP:
     kr_coster_jump(coster, in->c);
     return;
   case KR_OP_JUMP_FALSE:
   case KR_OP_JUMP_TRUE:
-    coster->depth--;
+    kr_coster_pay(coster, stack[--coster->depth].text, NULL);
     kr_coster_jump(coster, in->c);
     return;
   case KR_OP_JUMP_SETTLED:
@@ -346,7 +370,8 @@ static void kr_coster_instruction(kr_coster *coster, uint32_t pc) {
     return;
   case KR_OP_JUMP_UNEQUAL:
     coster->depth--;
-    kr_coster_pay(coster, kr_cost_of_equal(&stack[coster->depth - 1], &stack[coster->depth]), NULL);
+    kr_coster_pay(coster, kr_cost_of_equal(&stack[coster->depth - 1], &stack[coster->depth]),
+                  "switch");
     kr_coster_jump(coster, in->c);
     coster->depth--;
     return;
@@ -364,6 +389,7 @@ static void kr_coster_instruction(kr_coster *coster, uint32_t pc) {
     kr_coster_emit(coster, (kr_context)in->a, &stack[--coster->depth]);
     return;
   case KR_OP_EMIT_SLOT:
+    kr_coster_read(coster, in->c);
     kr_coster_emit(coster, (kr_context)in->a, &coster->slots[in->c]);
     return;
   case KR_OP_EMIT_SECRET:
@@ -375,7 +401,7 @@ static void kr_coster_instruction(kr_coster *coster, uint32_t pc) {
   case KR_OP_SEGMENT_END:
     kr_coster_pay(coster, coster->segment, NULL);
     return;
-  default: /* HALT, PRESENT, ITEM_VALUE, MARK, NEXT keep what they find; UNKNOWN is of previews */
+  default: /* HALT, PRESENT, ITEM_VALUE, MARK keep what they find; UNKNOWN is of previews */
     return;
   }
 }

@@ -53,6 +53,9 @@ kr_shape kr_shape_data(kr_form json);
 /** What writing it as JSON costs, in 32nds. */
 kr_form kr_cost_of_json(const kr_shape *shape);
 
+/** What looking for a key in an object of so many bytes of JSON costs, with its step, in 32nds. */
+kr_form kr_cost_of_find(kr_form json);
+
 /** What comparing two values costs, in 32nds. */
 kr_form kr_cost_of_equal(const kr_shape *a, const kr_shape *b);
 

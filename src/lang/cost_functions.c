@@ -12,9 +12,14 @@
 #define KR_COST_DATE 32u      /* of an ISO 8601 date */
 #define KR_COST_ZONE 65536u   /* the longest file of a time zone */
 #define KR_COST_DIRECTIVE 16u /* bytes of a date for each byte of its format */
-#define KR_COST_GET 1024u     /* 32 steps */
+#define KR_COST_STEPS 32u     /* of the path of get */
 #define KR_COST_UUID 512u
-#define KR_COST_POINT 4u /* bytes of a character */
+#define KR_COST_HASH 512u /* setting up an HMAC, and so a digest */
+#define KR_COST_READ 128u /* a fraction becomes a double */
+#define KR_COST_REAL 512u /* and a double the shortest digits */
+#define KR_COST_PIECE 8u  /* a piece of a text that is built, beside its bytes */
+#define KR_COST_CASE 3u   /* for each byte */
+#define KR_COST_POINT 4u  /* bytes of a character */
 
 static kr_form kr_cost_texts(const kr_shape *args, unsigned n_args) {
   kr_form sum = kr_form_fixed(0);
@@ -25,9 +30,14 @@ static kr_form kr_cost_texts(const kr_shape *args, unsigned n_args) {
 
 static void kr_cost_plus(kr_form *cost, kr_form more) { *cost = kr_form_add(*cost, more); }
 
-/* A text that is paid for as it is built. */
+static void kr_cost_pieces(kr_form *cost, kr_form n_pieces) {
+  kr_cost_plus(cost, kr_form_scale(n_pieces, KR_COST_PIECE));
+}
+
+/* A text that is paid for as it is built, of a few pieces. */
 static kr_shape kr_cost_built(kr_form text, kr_form *cost) {
   kr_cost_plus(cost, text);
+  kr_cost_pieces(cost, kr_form_fixed(4));
   return kr_shape_string(text);
 }
 
@@ -43,7 +53,7 @@ static kr_form kr_cost_count(const kr_shape *arg) {
 static kr_form kr_cost_search(const kr_shape *array, const kr_shape *wanted) {
   if (!wanted->is_scalar)
     return kr_form_open();
-  kr_form each = kr_form_add(wanted->text, kr_form_fixed(16));
+  kr_form each = kr_form_add(wanted->text, kr_form_fixed(KR_COST_UNIT));
   return kr_form_add(kr_form_times(array->items, each), kr_form_max(array->json, array->text));
 }
 
@@ -64,6 +74,7 @@ static kr_shape kr_cost_repeated(const kr_shape *args, kr_form *cost) {
 static kr_shape kr_cost_replaced(const kr_shape *args, kr_form *cost) {
   kr_form added = kr_form_times(args[2].text, args[1].text);
   kr_cost_plus(cost, kr_form_scale(args[2].text, KR_COST_UNIT));
+  kr_cost_pieces(cost, kr_form_scale(args[2].text, 2));
   return kr_cost_built(kr_form_add(args[2].text, added), cost);
 }
 
@@ -96,10 +107,57 @@ static kr_shape kr_cost_object(const kr_shape *args, unsigned n_args, kr_form *c
   return kr_shape_container(json, kr_form_fixed(n_pairs));
 }
 
-static kr_shape kr_cost_numbers(const kr_shape *args, unsigned n_args, kr_form *cost) {
+static kr_form kr_cost_count_of(const kr_shape *args, unsigned n_args) {
+  kr_form count = kr_form_fixed(n_args);
   for (unsigned i = 0; i < n_args; i++)
-    kr_cost_plus(cost, kr_form_add(kr_form_scale(args[i].items, KR_COST_UNIT), args[i].text));
-  return kr_shape_string(kr_form_add(kr_cost_texts(args, n_args), kr_form_fixed(KR_COST_NUMBER)));
+    count = kr_form_add(count, args[i].items);
+  return count;
+}
+
+/* min, max: the best so far is read again for each. */
+static kr_shape kr_cost_extreme(const kr_shape *args, unsigned n_args, kr_form *cost) {
+  kr_form count = kr_cost_count_of(args, n_args);
+  kr_form texts = kr_form_add(kr_cost_texts(args, n_args), kr_form_fixed(KR_COST_NUMBER));
+  kr_cost_plus(cost, kr_form_add(kr_form_scale(count, KR_COST_UNIT), texts));
+  kr_cost_plus(cost, kr_form_times(count, texts));
+  return kr_shape_string(texts);
+}
+
+/* Both sides are read, and the result is written. */
+static kr_shape kr_cost_computed(const kr_shape *args, unsigned n_args, kr_form *cost) {
+  kr_form count = kr_cost_count_of(args, n_args);
+  uint64_t each = KR_COST_UNIT + 2 * KR_COST_READ + KR_COST_NUMBER + KR_COST_REAL;
+  kr_cost_plus(cost, kr_form_scale(count, each));
+  kr_cost_plus(cost, kr_form_scale(kr_cost_texts(args, n_args), 2));
+  return kr_shape_short(KR_COST_NUMBER);
+}
+
+static kr_shape kr_cost_cased(const kr_shape *arg, kr_form *cost) {
+  kr_cost_plus(cost, kr_form_scale(arg->text, KR_COST_CASE));
+  kr_cost_pieces(cost, arg->text);
+  return kr_cost_built(kr_form_scale(arg->text, 2), cost); /* no character grows to more */
+}
+
+/* Each byte may be escaped by itself. */
+static kr_shape kr_cost_escaped(const kr_shape *arg, uint64_t factor, uint64_t more,
+                                kr_form *cost) {
+  kr_cost_pieces(cost, kr_form_scale(arg->text, 2));
+  return kr_cost_built(kr_form_add(kr_form_scale(arg->text, factor), kr_form_fixed(more)), cost);
+}
+
+/* As many steps as the path has dots and brackets, if it is written in the template. */
+static kr_shape kr_cost_got(const kr_shape *args, unsigned n_args, kr_form *cost) {
+  kr_form all = kr_form_max(args[0].json, args[0].text);
+  kr_shape found = kr_shape_data(all);
+  uint64_t n_steps = KR_COST_STEPS;
+  if (args[1].constant != NULL && args[1].constant->type == KR_JSON_STRING) {
+    kr_str path = kr_json_text(args[1].constant);
+    n_steps = 1;
+    for (size_t i = 0; i < path.len; i++)
+      n_steps += path.ptr[i] == '.' || path.ptr[i] == '[';
+  }
+  kr_cost_plus(cost, kr_form_scale(kr_cost_of_find(all), n_steps));
+  return n_args == 3 ? kr_shape_max(found, args[2]) : found;
 }
 
 static bool kr_cost_is_utc(const kr_shape *zone) {
@@ -108,7 +166,7 @@ static bool kr_cost_is_utc(const kr_shape *zone) {
 }
 
 static kr_shape kr_cost_dated(const kr_shape *args, unsigned n_args, kr_form *cost) {
-  kr_cost_plus(cost, kr_form_scale(args[1].text, KR_COST_UNIT));
+  kr_cost_pieces(cost, kr_form_scale(args[1].text, 2));
   if (n_args == 3 && !kr_cost_is_utc(&args[2]))
     kr_cost_plus(cost, kr_form_fixed(KR_COST_ZONE));
   return kr_cost_built(kr_form_scale(args[1].text, KR_COST_DIRECTIVE), cost);
@@ -117,6 +175,7 @@ static kr_shape kr_cost_dated(const kr_shape *args, unsigned n_args, kr_form *co
 static kr_shape kr_cost_basic_auth(const kr_shape *args, kr_form *cost) {
   kr_form pair = kr_form_add(kr_cost_texts(args, 2), kr_form_fixed(1));
   kr_cost_plus(cost, kr_form_add(kr_form_scale(pair, 3), kr_form_fixed(6)));
+  kr_cost_pieces(cost, kr_form_fixed(4));
   return kr_shape_string(kr_form_add(kr_form_scale(pair, 2), kr_form_fixed(10)));
 }
 
@@ -140,8 +199,8 @@ static kr_shape kr_cost_of_text(unsigned function, const kr_shape *args, unsigne
     return kr_cost_built(kr_cost_texts(args, n_args), cost);
   case KR_FUNCTION_UPPERCASE:
   case KR_FUNCTION_LOWERCASE:
-  case KR_FUNCTION_CAPITALIZE: /* no character grows to more than twice its bytes */
-    return kr_cost_built(kr_form_scale(args[0].text, 2), cost);
+  case KR_FUNCTION_CAPITALIZE:
+    return kr_cost_cased(&args[0], cost);
   case KR_FUNCTION_TRIM:
   case KR_FUNCTION_TRIM_START:
   case KR_FUNCTION_TRIM_END:
@@ -172,12 +231,12 @@ static kr_shape kr_cost_of_text(unsigned function, const kr_shape *args, unsigne
     return kr_cost_encoded(&args[0], 3, 0, cost);
   case KR_FUNCTION_XML_ESCAPE:
   case KR_FUNCTION_HTML_ESCAPE:
-    return kr_cost_encoded(&args[0], 6, 0, cost);
+    return kr_cost_escaped(&args[0], 6, 0, cost);
   case KR_FUNCTION_QUOTED_STRING:
-    kr_cost_plus(cost, kr_form_fixed(2));
-    return kr_cost_encoded(&args[0], 2, 2, cost);
+    return kr_cost_escaped(&args[0], 2, 2, cost);
   case KR_FUNCTION_SHA256:
   case KR_FUNCTION_HMAC_SHA256:
+    kr_cost_plus(cost, kr_form_fixed(KR_COST_HASH));
     return kr_shape_short(64);
   case KR_FUNCTION_BASIC_AUTH:
     return kr_cost_basic_auth(args, cost);
@@ -189,8 +248,11 @@ static kr_shape kr_cost_of_text(unsigned function, const kr_shape *args, unsigne
   case KR_FUNCTION_UUID:
     kr_cost_plus(cost, kr_form_fixed(KR_COST_UUID));
     return kr_shape_short(36);
-  case KR_FUNCTION_NOW:
   case KR_FUNCTION_PARSE_DATE:
+    if (n_args == 2)
+      kr_cost_pieces(cost, args[1].text);
+    return kr_shape_short(KR_COST_DATE);
+  case KR_FUNCTION_NOW:
   case KR_FUNCTION_ADD_DURATION:
   case KR_FUNCTION_FROM_UNIX:
     return kr_shape_short(KR_COST_DATE);
@@ -210,7 +272,8 @@ static kr_shape kr_cost_of_number(unsigned function, const kr_shape *args, unsig
   case KR_FUNCTION_MULTIPLY:
   case KR_FUNCTION_DIVIDE:
   case KR_FUNCTION_MODULO:
-    return kr_shape_short(KR_COST_NUMBER);
+  case KR_FUNCTION_SUM:
+    return kr_cost_computed(args, n_args, cost);
   case KR_FUNCTION_ROUND:
   case KR_FUNCTION_FLOOR:
   case KR_FUNCTION_CEIL:
@@ -219,8 +282,7 @@ static kr_shape kr_cost_of_number(unsigned function, const kr_shape *args, unsig
     return kr_shape_string(kr_form_add(args[0].text, kr_form_fixed(KR_COST_DIGITS)));
   case KR_FUNCTION_MIN:
   case KR_FUNCTION_MAX:
-  case KR_FUNCTION_SUM:
-    return kr_cost_numbers(args, n_args, cost);
+    return kr_cost_extreme(args, n_args, cost);
   case KR_FUNCTION_INDEX_OF:
   case KR_FUNCTION_LENGTH:
   case KR_FUNCTION_COUNT_ITEMS:
@@ -240,20 +302,20 @@ static kr_shape kr_cost_of_list(unsigned function, const kr_shape *args, unsigne
   case KR_FUNCTION_LAST:
   case KR_FUNCTION_AT:
     return kr_shape_data(kr_form_max(args[0].json, args[0].text));
-  case KR_FUNCTION_GET: {
-    kr_shape found = kr_shape_data(kr_form_max(args[0].json, args[0].text));
-    kr_cost_plus(cost, kr_form_fixed(KR_COST_GET));
-    return n_args == 3 ? kr_shape_max(found, args[2]) : found;
-  }
+  case KR_FUNCTION_GET:
+    return kr_cost_got(args, n_args, cost);
+  case KR_FUNCTION_PLUCK: /* a key is looked for in each item; all members together are bounded */
+    kr_cost_plus(cost, kr_form_scale(args[0].items, KR_COST_UNIT));
+    kr_cost_plus(cost, kr_cost_of_find(args[0].json));
+    return kr_cost_listed(&args[0], cost);
   case KR_FUNCTION_SLICE:
   case KR_FUNCTION_REVERSE:
-  case KR_FUNCTION_PLUCK:
   case KR_FUNCTION_KEYS:
   case KR_FUNCTION_VALUES:
     return kr_cost_listed(&args[0], cost);
   case KR_FUNCTION_FLATTEN: {
     kr_form all = kr_form_max(args[0].json, args[0].text); /* bounds the items of the inner ones */
-    kr_cost_plus(cost, kr_form_scale(all, KR_COST_UNIT));
+    kr_cost_plus(cost, kr_form_scale(all, 2 * KR_COST_UNIT));
     return kr_shape_container(kr_form_add(all, kr_form_fixed(2)), all);
   }
   case KR_FUNCTION_SPLIT:
