@@ -114,7 +114,7 @@ def tight():
     calls = ["%s", "uppercase(%s)", "lowercase(%s)", "capitalize(%s)", "urlEncode(%s)", "hexEncode(%s)", "base64Encode(%s)", "xmlEscape(%s)", "htmlEscape(%s)",
              "quotedString(%s)", "toJson(%s)", "toJson([%s])", "replace('a', 'bcd', %s)", "repeat(%s, 40)", "padStart(%s, 900, '\u00e9')", "split('', %s)", "join('--', split('', %s))",
              "concat(%s, %s)", "map([%s, %s], concat($item, $item))", "map(split('', %s), concat('abc', $item, $index))", "object('k', %s)", "basicAuth('u', %s)", "truncate(%s, 2, %s)",
-             "trim(%s)", "toJson(toJson([%s]))", "in(%s, ['x', %s])", "equals([%s], [%s])", "sha256(%s)", "slice(split('a', %s), 0)", "flatten([[%s], %s])", "keys(object('k', %s))"]
+             "trim(%s)", "toJson(toJson([%s]))", "in(%s, ['x', %s])", "equals([%s], [%s])", "sha256(%s)", "slice(split('a', %s), 0)", "flatten([[%s], %s])", "sum([0.1, 0.2, 0.3, 0.7, 1.9])", "max([0.1, 1e9, 1.55])", "keys(object('k', %s))"]
     texts = ["a" * 64, "\u00e9" * 96, "\u0131\u017f" * 50, "<\"" * 50, "\x01" * 90, "&'" * 70, "\\" * 64, "\ud7ff" * 64]
     for call in calls:
         for text in texts:
