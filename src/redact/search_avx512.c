@@ -21,6 +21,25 @@ static inline __m512i kr_avx512_spread(uint32_t stride) {
   return _mm512_add_epi8(first, _mm512_set1_epi32(0x03020100));
 }
 
+static inline __m128i kr_avx512_four(const uint32_t *filter, const uint32_t *at) {
+  __m128i words = _mm_cvtsi32_si128((int)filter[at[0]]);
+  words = _mm_insert_epi32(words, (int)filter[at[1]], 1);
+  words = _mm_insert_epi32(words, (int)filter[at[2]], 2);
+  return _mm_insert_epi32(words, (int)filter[at[3]], 3);
+}
+
+/* Words of the filter through the stack: VPGATHERDD takes twice the time. */
+static inline __m512i kr_avx512_gather4(const uint32_t *filter, __m512i at) {
+  _Alignas(64) uint32_t i[16];
+  _mm512_store_si512(i, at);
+  __asm__("" : "+m"(i)); /* or clang takes them out of the register, one by one */
+  __m256i low = _mm256_inserti128_si256(_mm256_castsi128_si256(kr_avx512_four(filter, i)),
+                                        kr_avx512_four(filter, i + 4), 1);
+  __m256i high = _mm256_inserti128_si256(_mm256_castsi128_si256(kr_avx512_four(filter, i + 8)),
+                                         kr_avx512_four(filter, i + 12), 1);
+  return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+}
+
 static inline uint64_t kr_lanes_grams4(const uint8_t *ptr, const kr_search_pass *pass) {
   uint32_t mask = pass->gram_len == 3 ? 0xffffffu : UINT32_MAX;
   __m512i grams = _mm512_permutexvar_epi8(kr_avx512_spread(pass->stride), _mm512_loadu_si512(ptr));
@@ -29,10 +48,51 @@ static inline uint64_t kr_lanes_grams4(const uint8_t *ptr, const kr_search_pass 
   __m512i hash =
       _mm512_mullo_epi32(grams, _mm512_set1_epi32((int)(uint32_t)(pass->multiplier >> 32 | 1)));
   __m512i at = _mm512_srl_epi32(hash, _mm_cvtsi32_si128(pass->filter_shift));
-  __m512i words = _mm512_i32gather_epi32(at, (const int *)pass->filter, 4);
+  __m512i words = kr_avx512_gather4(pass->filter, at);
   __m512i one = _mm512_rorv_epi32(words, _mm512_srli_epi32(hash, 12)); /* counts modulo 32 */
   __m512i two = _mm512_rorv_epi32(words, _mm512_srli_epi32(hash, 7));
   return _mm512_test_epi32_mask(_mm512_and_si512(one, two), _mm512_set1_epi32(1));
+}
+
+static inline __m128i kr_avx512_two(const uint8_t *low, const uint8_t *high) {
+  __m128d first = _mm_load_sd((const double *)(const void *)low);
+  return _mm_castpd_si128(_mm_loadh_pd(first, (const double *)(const void *)high));
+}
+
+static inline __m512i kr_avx512_eight(const uint8_t *p0, const uint8_t *p1, const uint8_t *p2,
+                                      const uint8_t *p3, const uint8_t *p4, const uint8_t *p5,
+                                      const uint8_t *p6, const uint8_t *p7) {
+  __m256i low = _mm256_inserti128_si256(_mm256_castsi128_si256(kr_avx512_two(p0, p1)),
+                                        kr_avx512_two(p2, p3), 1);
+  __m256i high = _mm256_inserti128_si256(_mm256_castsi128_si256(kr_avx512_two(p4, p5)),
+                                         kr_avx512_two(p6, p7), 1);
+  return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+}
+
+/* Words of the filter through the stack: VPGATHERQQ takes twice the time. */
+static inline __m512i kr_avx512_gather(const void *filter, __m512i at) {
+  _Alignas(64) uint64_t i[8];
+  _mm512_store_si512(i, at);
+  __asm__("" : "+m"(i)); /* or clang takes them out of the register, one by one */
+  const uint8_t *bytes = filter;
+  return kr_avx512_eight(bytes + 8 * i[0], bytes + 8 * i[1], bytes + 8 * i[2], bytes + 8 * i[3],
+                         bytes + 8 * i[4], bytes + 8 * i[5], bytes + 8 * i[6], bytes + 8 * i[7]);
+}
+
+/* The text by loads (they are neighbours and need no gather), the words by a gather. */
+#define KR_SEARCH_HAS_GRAMS8
+static inline uint64_t kr_lanes_grams8(const uint8_t *ptr, const kr_search_pass *pass) {
+  const size_t stride = pass->stride;
+  const uint8_t *half = ptr + 4 * stride;
+  __m512i grams = kr_avx512_eight(ptr, ptr + stride, ptr + 2 * stride, ptr + 3 * stride, half,
+                                  half + stride, half + 2 * stride, half + 3 * stride);
+  grams = _mm512_or_si512(grams, _mm512_set1_epi64((int64_t)pass->fold));
+  __m512i hash = _mm512_mullo_epi64(grams, _mm512_set1_epi64((int64_t)pass->multiplier));
+  __m512i at = _mm512_srl_epi64(hash, _mm_cvtsi32_si128(pass->filter_shift));
+  __m512i words = kr_avx512_gather(pass->filter, at);
+  __m512i one = _mm512_rorv_epi64(words, _mm512_srli_epi64(hash, 41)); /* counts modulo 64 */
+  __m512i two = _mm512_rorv_epi64(words, _mm512_srli_epi64(hash, 35));
+  return _mm512_test_epi64_mask(_mm512_and_si512(one, two), _mm512_set1_epi64(1));
 }
 
 typedef struct kr_shuffle_tables {
