@@ -69,9 +69,9 @@ static inline __m256i kr_shuffle_byte(const uint8_t *ptr, __m256i low, __m256i h
 }
 
 static inline uint64_t kr_lanes_shuffle(const uint8_t *ptr, const kr_shuffle_tables *tables,
-                                        bool is_three) {
+                                        unsigned n_bytes) {
   __m256i buckets = kr_shuffle_byte(ptr, tables->low[0], tables->high[0]);
-  for (unsigned i = 1; i < (is_three ? 3u : 4u); i++)
+  for (unsigned i = 1; i < n_bytes; i++)
     buckets = _mm256_and_si256(buckets, kr_shuffle_byte(ptr + i, tables->low[i], tables->high[i]));
   __m256i none = _mm256_cmpeq_epi8(buckets, _mm256_setzero_si256());
   return ~(uint32_t)_mm256_movemask_epi8(none);

@@ -177,7 +177,7 @@ static void kr_build_shuffle(const kr_search_pass *pass, uint8_t *tables, const 
                              unsigned bucket) {
   uint8_t bit = (uint8_t)(1u << bucket);
   uint8_t *nibbles = tables + KR_SEARCH_SHUFFLE_BYTES * 256u;
-  for (unsigned i = 0; i < pass->gram_len; i++) {
+  for (unsigned i = 0; i < pass->n_bytes; i++) {
     uint8_t spellings[2] = {window[i], (uint8_t)(window[i] & ~(uint8_t)pass->fold)};
     for (unsigned j = 0; j < 2; j++) {
       tables[256u * i + spellings[j]] |= bit;
@@ -248,6 +248,7 @@ static void kr_build_pass(const kr_build *build, uint32_t i, const kr_search_ker
       .min_len = choice->min_len,
       .max_len = choice->max_len,
       .gram_len = choice->gram_len,
+      .n_bytes = choice->n_bytes,
       .filter_shift = (uint8_t)((choice->tier == KR_SEARCH_GRAMS4 ? 32 : 64) - choice->filter_log),
       .offsets_shift = (uint8_t)(64 - kr_build_offsets_log(choice)),
       .heads_shift = (uint8_t)(64 - kr_build_heads_log(choice)),
@@ -270,8 +271,9 @@ static void kr_build_describe(kr_search *search) {
   size_t len = 0;
   for (uint32_t i = 0; i < search->n_passes; i++) {
     const kr_search_pass *pass = &search->passes[i];
-    int added = snprintf(search->plan + len, sizeof search->plan - len, "%s%s(%u)",
-                         i == 0 ? "" : "+", names[pass->tier], pass->stride);
+    int added =
+        snprintf(search->plan + len, sizeof search->plan - len, "%s%s(%u)", i == 0 ? "" : "+",
+                 names[pass->tier], pass->tier == KR_SEARCH_SHUFFLE ? pass->n_bytes : pass->stride);
     len += added > 0 ? (size_t)added : 0;
   }
 }

@@ -32,7 +32,7 @@
 #define KR_SEARCH_SEVERAL 255u /* in the offsets table: grams of several offsets share the slot */
 #define KR_SEARCH_FAR_BYTES 1048576u /* texts from this length are prefetched */
 #define KR_SEARCH_PREFETCH_BYTES 3072u
-#define KR_SEARCH_SHUFFLE_BYTES 4u /* text bytes a shuffle filter looks at, at most */
+#define KR_SEARCH_SHUFFLE_BYTES 6u /* text bytes a shuffle filter looks at, at most */
 #define KR_SEARCH_BUCKETS 8u       /* of a shuffle filter: bits of its table entries */
 
 /* The price of verifying, and what a block of KR_SEARCH_DENSE_BYTES may cost (4 units a byte). */
@@ -53,7 +53,7 @@ typedef struct kr_search_needle {
 typedef enum kr_search_tier {
   KR_SEARCH_GRAMS8,  /* 8-byte grams every stride bytes */
   KR_SEARCH_GRAMS4,  /* 4-byte (3-byte) grams every stride bytes */
-  KR_SEARCH_SHUFFLE, /* byte tables for 3 or 4 neighbouring bytes at every place */
+  KR_SEARCH_SHUFFLE, /* byte tables for 3, 4 or 6 neighbouring bytes at every place */
   KR_SEARCH_PAIR,    /* two rare bytes of one needle at every place */
   KR_SEARCH_RARE     /* one 8-byte gram a needle, at places that begin with a rare byte pair */
 } kr_search_tier;
@@ -77,12 +77,13 @@ struct kr_search_pass {
   const void *filter;     /* GRAMS8, RARE: uint64_t words; GRAMS4: uint32_t words */
   const uint8_t *offsets; /* NULL: the gram found is the anchor */
   const uint32_t *heads;  /* needle numbers (index + 1), 0: none */
-  const uint8_t *tables;  /* SHUFFLE: byte tables [4][256], then nibble tables [4][2][16] */
+  const uint8_t *tables;  /* SHUFFLE: byte tables [6][256], then nibble tables [6][2][16] */
   uint32_t stride;
   uint32_t n_needles;
   uint32_t min_len; /* needles of this pass: clamped length from min_len */
   uint32_t max_len; /* to max_len */
   uint8_t gram_len; /* 8, 4 or 3 */
+  uint8_t n_bytes;  /* SHUFFLE: 3, 4 or 6 bytes are looked at */
   uint8_t filter_shift;
   uint8_t offsets_shift;
   uint8_t heads_shift;

@@ -8,7 +8,7 @@
  *   kr_lanes_grams4()       test KR_SEARCH_LANES places, stride apart: a bit each
  *   KR_SEARCH_LANES         8 or 16; they span KR_SEARCH_LANES_BYTES from the first, as read
  *   kr_lanes_shuffle()      test KR_SEARCH_PLACES neighbouring places: a bit each
- *   KR_SEARCH_PLACES        at most 64; it reads KR_SEARCH_PLACES + 3 bytes
+ *   KR_SEARCH_PLACES        at most 64; it reads KR_SEARCH_PLACES + n_bytes - 1 bytes
  *   kr_shuffle_tables       the tables in registers, kr_shuffle_load() to fill them
  *
  * No kernel reads outside of the text: the last few places are tested on a copy.
@@ -99,13 +99,13 @@ KR_INLINE kr_kernel_found kr_skip_grams4_any(const uint8_t *ptr, size_t n_groups
 
 KR_INLINE kr_kernel_found kr_skip_shuffle_any(const uint8_t *ptr, size_t n_groups,
                                               const kr_search_pass *pass, bool is_far,
-                                              bool is_three) {
+                                              unsigned n_bytes) {
   kr_shuffle_tables tables;
   kr_shuffle_load(&tables, pass->tables);
   for (size_t i = 0; i < n_groups; i++, ptr += KR_SEARCH_PLACES) {
     if (is_far)
       __builtin_prefetch(ptr + KR_SEARCH_PREFETCH_BYTES, 0, 0);
-    uint64_t places = kr_lanes_shuffle(ptr, &tables, is_three);
+    uint64_t places = kr_lanes_shuffle(ptr, &tables, n_bytes);
     if (__builtin_expect(places != 0, 0))
       return (kr_kernel_found){i, places};
   }
@@ -124,12 +124,12 @@ KR_SKIP(kr_skip_grams8_folded, kr_skip_grams8_any(ptr, n_groups, pass, false, tr
 KR_SKIP(kr_skip_grams8_folded_far, kr_skip_grams8_any(ptr, n_groups, pass, true, true))
 KR_SKIP(kr_skip_grams4, kr_skip_grams4_any(ptr, n_groups, pass, false))
 KR_SKIP(kr_skip_grams4_far, kr_skip_grams4_any(ptr, n_groups, pass, true))
-KR_SKIP(kr_skip_shuffle, pass->gram_len == 3
-                             ? kr_skip_shuffle_any(ptr, n_groups, pass, false, true)
-                             : kr_skip_shuffle_any(ptr, n_groups, pass, false, false))
-KR_SKIP(kr_skip_shuffle_far, pass->gram_len == 3
-                                 ? kr_skip_shuffle_any(ptr, n_groups, pass, true, true)
-                                 : kr_skip_shuffle_any(ptr, n_groups, pass, true, false))
+KR_SKIP(kr_skip_shuffle3, kr_skip_shuffle_any(ptr, n_groups, pass, false, 3))
+KR_SKIP(kr_skip_shuffle3_far, kr_skip_shuffle_any(ptr, n_groups, pass, true, 3))
+KR_SKIP(kr_skip_shuffle4, kr_skip_shuffle_any(ptr, n_groups, pass, false, 4))
+KR_SKIP(kr_skip_shuffle4_far, kr_skip_shuffle_any(ptr, n_groups, pass, true, 4))
+KR_SKIP(kr_skip_shuffle6, kr_skip_shuffle_any(ptr, n_groups, pass, false, 6))
+KR_SKIP(kr_skip_shuffle6_far, kr_skip_shuffle_any(ptr, n_groups, pass, true, 6))
 
 typedef kr_kernel_found (*kr_kernel_skip)(const uint8_t *ptr, size_t n_groups,
                                           const kr_search_pass *pass);
@@ -203,11 +203,12 @@ KR_INLINE size_t kr_kernel_grams4_any(kr_search_walk *walk, const kr_search_pass
 
 KR_INLINE size_t kr_kernel_shuffle_any(kr_search_walk *walk, const kr_search_pass *pass, size_t at,
                                        size_t end, kr_kernel_skip skip) {
-  size_t last = walk->len < pass->gram_len ? 0 : walk->len - pass->gram_len + 1u;
+  const size_t span = KR_SEARCH_PLACES + pass->n_bytes - 1u; /* bytes read for one vector */
+  size_t last = walk->len < pass->n_bytes ? 0 : walk->len - pass->n_bytes + 1u;
   size_t before = end < last ? end : last;
-  if (at < before && walk->len - at >= KR_SEARCH_PLACES + 3u) {
+  if (at < before && walk->len - at >= span) {
     size_t n_groups = (before - at + KR_SEARCH_PLACES - 1) / KR_SEARCH_PLACES;
-    size_t n_whole = (walk->len - at - 3u) / KR_SEARCH_PLACES;
+    size_t n_whole = (walk->len - at - (pass->n_bytes - 1u)) / KR_SEARCH_PLACES;
     n_groups = n_groups < n_whole ? n_groups : n_whole;
     if (!kr_kernel_groups(walk, pass, skip, at, n_groups, KR_SEARCH_PLACES, 1))
       return KR_SEARCH_STOPPED;
@@ -215,22 +216,21 @@ KR_INLINE size_t kr_kernel_shuffle_any(kr_search_walk *walk, const kr_search_pas
   }
   if (at >= before)
     return at;
-  /* Fewer than KR_SEARCH_PLACES + 3 bytes are left: the text's last vector, overlapping... */
-  size_t back = walk->len - (KR_SEARCH_PLACES + 3u);
-  if (walk->len >= KR_SEARCH_PLACES + 3u && at - back < KR_SEARCH_PLACES) {
+  if (walk->len >= span) { /* less than a vector is left: the text's last, overlapping */
+    size_t back = walk->len - span;
     uint64_t places = skip(walk->text + back, 1, pass).places & (~0ull << (at - back));
-    if (!kr_kernel_verify(walk, pass, back, 1, places))
-      return KR_SEARCH_STOPPED;
-    at = back + KR_SEARCH_PLACES;
-    if (at >= before)
-      return at;
+    return kr_kernel_verify(walk, pass, back, 1, places) ? back + KR_SEARCH_PLACES
+                                                         : KR_SEARCH_STOPPED;
   }
-  /* ... and what is too short for one, or the place of three last bytes, as a copy. */
-  uint8_t copy[KR_SEARCH_PLACES + 3] = {0};
+  uint8_t copy[KR_SEARCH_PLACES + KR_SEARCH_SHUFFLE_BYTES] = {0};
   memcpy(copy, walk->text + at, walk->len - at);
-  uint64_t places = skip(copy, 1, pass).places;
-  places &= before - at >= 64 ? ~0ull : (1ull << (before - at)) - 1;
+  uint64_t places = skip(copy, 1, pass).places & ((1ull << (before - at)) - 1);
   return kr_kernel_verify(walk, pass, at, 1, places) ? before : KR_SEARCH_STOPPED;
+}
+
+KR_INLINE kr_kernel_skip kr_kernel_shuffle_of(const kr_search_pass *pass, kr_kernel_skip three,
+                                              kr_kernel_skip four, kr_kernel_skip six) {
+  return pass->n_bytes == 3 ? three : pass->n_bytes == 4 ? four : six;
 }
 
 #define KR_KERNEL(name, body)                                                                      \
@@ -246,8 +246,14 @@ KR_KERNEL(kr_kernel_grams8_far,
                                pass->fold == 0 ? kr_skip_grams8_far : kr_skip_grams8_folded_far))
 KR_KERNEL(kr_kernel_grams4, kr_kernel_grams4_any(walk, pass, at, end, kr_skip_grams4))
 KR_KERNEL(kr_kernel_grams4_far, kr_kernel_grams4_any(walk, pass, at, end, kr_skip_grams4_far))
-KR_KERNEL(kr_kernel_shuffle, kr_kernel_shuffle_any(walk, pass, at, end, kr_skip_shuffle))
-KR_KERNEL(kr_kernel_shuffle_far, kr_kernel_shuffle_any(walk, pass, at, end, kr_skip_shuffle_far))
+KR_KERNEL(kr_kernel_shuffle,
+          kr_kernel_shuffle_any(walk, pass, at, end,
+                                kr_kernel_shuffle_of(pass, kr_skip_shuffle3, kr_skip_shuffle4,
+                                                     kr_skip_shuffle6)))
+KR_KERNEL(kr_kernel_shuffle_far,
+          kr_kernel_shuffle_any(walk, pass, at, end,
+                                kr_kernel_shuffle_of(pass, kr_skip_shuffle3_far,
+                                                     kr_skip_shuffle4_far, kr_skip_shuffle6_far)))
 
 const kr_search_kernels KR_SEARCH_TABLE = {
     .grams8 = kr_kernel_grams8,

@@ -57,24 +57,30 @@ static kr_search_choice kr_plan_grams4(uint32_t n, uint32_t min_len, kr_cpu_leve
   return choice;
 }
 
-static kr_search_choice kr_plan_shuffle(uint32_t n, uint32_t min_len, kr_cpu_level level) {
+static kr_search_choice kr_plan_shuffle(uint32_t n, uint32_t min_len, uint8_t n_bytes,
+                                        kr_cpu_level level) {
   kr_search_choice choice = {
-      .tier = KR_SEARCH_SHUFFLE, .gram_len = min_len < 4 ? 3 : 4, .stride = 1};
-  static const double each[] = {
-      [KR_CPU_SCALAR] = 1.3, [KR_CPU_SSSE3] = 0.15, [KR_CPU_AVX2] = 0.08, [KR_CPU_AVX512] = 0.03};
+      .tier = KR_SEARCH_SHUFFLE, .gram_len = min_len < 4 ? 3 : 4, .n_bytes = n_bytes, .stride = 1};
+  static const double each[] = {[KR_CPU_SCALAR] = 0.35,
+                                [KR_CPU_SSSE3] = 0.04,
+                                [KR_CPU_AVX2] = 0.02,
+                                [KR_CPU_AVX512] = 0.0075};
   /* How likely is a byte of the text one of those that a bucket has in this place? */
   double in_bucket = (n + KR_SEARCH_BUCKETS - 1) / KR_SEARCH_BUCKETS;
-  double share = in_bucket / (level == KR_CPU_AVX512 ? 24 : 14);
-  share = share > 1 ? 1 : share;
-  double rate = share * share * share * (choice.gram_len == 4 ? share : 1) *
-                (n < KR_SEARCH_BUCKETS ? n : KR_SEARCH_BUCKETS);
-  choice.cost = each[level] + rate * 15;
+  double share = in_bucket / (in_bucket + (level == KR_CPU_AVX512 ? 40 : 20));
+  double rate = n < KR_SEARCH_BUCKETS ? n : KR_SEARCH_BUCKETS;
+  for (unsigned i = 0; i < n_bytes; i++)
+    rate *= share;
+  choice.cost = each[level] * n_bytes + rate * 15;
   return choice;
 }
 
 static kr_search_choice kr_plan_cheapest(uint32_t n, uint32_t min_len, kr_cpu_level level) {
-  kr_search_choice best = kr_plan_shuffle(n, min_len, level);
-  kr_search_choice other = kr_plan_grams4(n, min_len, level);
+  kr_search_choice best = kr_plan_shuffle(n, min_len, min_len < 4 ? 3 : 4, level);
+  kr_search_choice other = kr_plan_shuffle(n, min_len, 6, level);
+  if (min_len >= 6 && other.cost < best.cost)
+    best = other;
+  other = kr_plan_grams4(n, min_len, level);
   if (other.cost < best.cost)
     best = other;
   if (min_len >= 8) {

@@ -45,9 +45,9 @@ static inline __m128i kr_shuffle_byte(const uint8_t *ptr, __m128i low, __m128i h
 }
 
 static inline uint64_t kr_lanes_shuffle(const uint8_t *ptr, const kr_shuffle_tables *tables,
-                                        bool is_three) {
+                                        unsigned n_bytes) {
   __m128i buckets = kr_shuffle_byte(ptr, tables->low[0], tables->high[0]);
-  for (unsigned i = 1; i < (is_three ? 3u : 4u); i++)
+  for (unsigned i = 1; i < n_bytes; i++)
     buckets = _mm_and_si128(buckets, kr_shuffle_byte(ptr + i, tables->low[i], tables->high[i]));
   unsigned none = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(buckets, _mm_setzero_si128()));
   return none ^ 0xffffu;
