@@ -22,8 +22,8 @@ static inline __m512i kr_avx512_spread(uint32_t stride) {
 }
 
 static inline __m128i kr_avx512_two(const uint8_t *low, const uint8_t *high) {
-  __m128d first = _mm_load_sd((const double *)(const void *)low);
-  return _mm_castpd_si128(_mm_loadh_pd(first, (const double *)(const void *)high));
+  __m128i first = _mm_cvtsi64_si128((long long)kr_search_load8(low));
+  return _mm_insert_epi64(first, (long long)kr_search_load8(high), 1);
 }
 
 static inline __m512i kr_avx512_join(__m128i first, __m128i second, __m128i third, __m128i fourth) {
@@ -109,12 +109,22 @@ static inline __m512i kr_shuffle_byte(const uint8_t *ptr, __m512i low, __m512i h
   return _mm512_permutex2var_epi8(low, _mm512_loadu_si512(ptr), high);
 }
 
+/* What the buckets allow of the byte `i` behind each place. */
+static inline __m512i kr_shuffle_next(__m512i buckets, const uint8_t *ptr,
+                                      const kr_shuffle_tables *tables, unsigned i) {
+  return _mm512_and_si512(buckets, kr_shuffle_byte(ptr + i, tables->low[i], tables->high[i]));
+}
+
+/* Without a loop: clang would keep the tables in memory. */
 static inline uint64_t kr_lanes_shuffle(const uint8_t *ptr, const kr_shuffle_tables *tables,
                                         unsigned n_bytes) {
   __m512i buckets = kr_shuffle_byte(ptr, tables->low[0], tables->high[0]);
-#pragma GCC unroll 6
-  for (unsigned i = 1; i < n_bytes; i++)
-    buckets = _mm512_and_si512(buckets, kr_shuffle_byte(ptr + i, tables->low[i], tables->high[i]));
+  buckets = kr_shuffle_next(buckets, ptr, tables, 1);
+  buckets = kr_shuffle_next(buckets, ptr, tables, 2);
+  if (n_bytes > 3)
+    buckets = kr_shuffle_next(buckets, ptr, tables, 3);
+  if (n_bytes > 4)
+    buckets = kr_shuffle_next(kr_shuffle_next(buckets, ptr, tables, 4), ptr, tables, 5);
   return _mm512_test_epi8_mask(buckets, buckets);
 }
 
