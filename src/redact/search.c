@@ -80,15 +80,17 @@ static bool kr_search_spend(kr_search_walk *walk) {
 }
 
 /* All needles whose window may begin at `window` (at least from). */
-static bool kr_search_verify_window(kr_search_walk *walk, const kr_search_pass *pass,
-                                    size_t window) {
+static inline bool kr_search_verify_window(kr_search_walk *walk, const kr_search_pass *pass,
+                                           size_t window) {
   if (!kr_search_spend(walk))
     return false;
   if (walk->len - window < (size_t)pass->lead + pass->gram_len)
     return true;
   uint64_t hash = kr_search_hash(pass, walk->text + window + pass->lead);
-  uint32_t number = pass->heads[hash >> pass->heads_shift];
-  while (number != 0) {
+  uint32_t head = pass->heads[hash >> pass->heads_shift];
+  if ((head & kr_search_head_bit(hash)) == 0)
+    return true;
+  for (uint32_t number = head & KR_SEARCH_NUMBER_MASK; number != 0;) {
     if (!kr_search_spend(walk))
       return false;
     const kr_search_needle *needle = &walk->search->needles[number - 1];

@@ -17,7 +17,9 @@
 #include <sys/random.h>
 #include <time.h>
 
-#define KR_BUILD_RAREST_BYTES 40u /* of a needle, looked at for a window of few bytes */
+#define KR_BUILD_LARGE_GRAMS 100000u /* more than the caches hold the tables of */
+#define KR_BUILD_AHEAD 2u            /* needles, between asking for memory and using it */
+#define KR_BUILD_RAREST_BYTES 40u    /* of a needle, looked at for a window of few bytes */
 #define KR_BUILD_TABLE_BYTES (KR_SEARCH_SHUFFLE_BYTES * (256u + 32u))
 
 /* What was measured, and where things will lie. */
@@ -69,7 +71,7 @@ static kr_status kr_build_measure(kr_build *build) {
     build->count[kr_build_clamp(len)]++;
     longest = len > longest ? len : longest;
   }
-  if (build->n >= UINT32_MAX || build->n_bytes >= UINT32_MAX)
+  if (build->n > KR_SEARCH_MAX_NEEDLES || build->n_bytes >= UINT32_MAX)
     return KR_LIMIT;
   build->max_len = (uint32_t)longest;
   build->min_len = KR_SEARCH_MIN_BYTES;
@@ -97,7 +99,9 @@ static uint8_t kr_build_heads_log(const kr_search_choice *choice) {
 
 static uint8_t kr_build_offsets_log(const kr_search_choice *choice) {
   uint8_t log = kr_search_log((uint64_t)choice->n_needles * choice->stride);
-  return log < 6 ? 5 : (uint8_t)(log - 1); /* one or two grams a slot */
+  if (log > 16)
+    log--; /* one or two grams a slot; in small sets half as many */
+  return log < 5 ? 5 : log;
 }
 
 /* No sum here overflows: 32-bit counts times less than 1 KiB each. */
@@ -143,9 +147,10 @@ static void kr_build_fill_needles(const kr_build *build, kr_search_needle *needl
 static void kr_build_chain(const kr_search_pass *pass, uint32_t *heads, kr_search_needle *needle,
                            uint32_t number, const uint8_t *window) {
   uint64_t gram = kr_search_gram(window + pass->lead, pass->gram_len);
-  uint32_t *head = &heads[(gram * pass->multiplier) >> pass->heads_shift];
-  needle->next = *head;
-  *head = number;
+  uint64_t hash = gram * pass->multiplier;
+  uint32_t *head = &heads[hash >> pass->heads_shift];
+  needle->next = *head & KR_SEARCH_NUMBER_MASK;
+  *head = (*head & ~KR_SEARCH_NUMBER_MASK) | kr_search_head_bit(hash) | number;
 }
 
 /* Note in a slot that grams of this hash stand `offset` bytes into a window. */
@@ -214,8 +219,8 @@ static const uint8_t kr_build_rarity[256] = {
 
 /*
  * Where the window of `width` bytes is to begin: where bytes are rare and do
- * not repeat, for all-`a` texts exist. The later one of equals: near misses
- * are mostly right at the beginning.
+ * not repeat, for all-`a` texts exist; rather late, for near misses are mostly
+ * right at the beginning (common prefixes, shortened tokens).
  */
 static uint8_t kr_build_rarest(const uint8_t *bytes, size_t len, size_t width) {
   len = len < KR_BUILD_RAREST_BYTES ? len : KR_BUILD_RAREST_BYTES;
@@ -229,8 +234,8 @@ static uint8_t kr_build_rarest(const uint8_t *bytes, size_t len, size_t width) {
     sum += scores[i];
     if (i + 1 < width)
       continue;
-    if (sum >= best) {
-      best = sum;
+    if (sum + i / 2 >= best) {
+      best = sum + (unsigned)i / 2;
       best_at = i + 1 - width;
     }
     sum -= scores[i + 1 - width];
@@ -253,14 +258,38 @@ typedef struct kr_build_tables {
   uint32_t *heads;
 } kr_build_tables;
 
+static bool kr_build_is_of(const kr_search_pass *pass, const kr_search_needle *needle) {
+  uint32_t len = kr_build_clamp(needle->len);
+  return len >= pass->min_len && len <= pass->max_len;
+}
+
+/* Ask for the lines that a needle of many will be noted in; its window is not chosen by its bytes.
+ */
+static void kr_build_prefetch(const kr_search_pass *pass, const kr_build_tables *tables,
+                              const uint8_t *window) {
+  const uint64_t *filter = tables->filter;
+  for (unsigned k = 0; k < pass->stride; k++) {
+    uint64_t hash = kr_search_load8(window + k) * pass->multiplier;
+    __builtin_prefetch(&filter[hash >> pass->filter_shift], 1);
+    if (tables->offsets != NULL)
+      __builtin_prefetch(&tables->offsets[hash >> pass->offsets_shift], 1);
+  }
+  uint64_t hash = kr_search_load8(window + pass->lead) * pass->multiplier;
+  __builtin_prefetch(&tables->heads[hash >> pass->heads_shift], 1);
+}
+
 static void kr_build_fill_pass(const kr_search *search, const kr_search_pass *pass,
                                const kr_build_tables *tables, kr_search_needle *needles,
                                const uint8_t *bytes) {
   uint32_t n_done = 0;
+  bool is_large =
+      pass->tier == KR_SEARCH_GRAMS8 && pass->n_needles * pass->stride > KR_BUILD_LARGE_GRAMS;
   for (uint32_t i = 0; n_done < pass->n_needles && i < search->n_needles; i++) {
+    uint32_t next = i + KR_BUILD_AHEAD;
+    if (is_large && next < search->n_needles && kr_build_is_of(pass, &needles[next]))
+      kr_build_prefetch(pass, tables, bytes + needles[next].at);
     kr_search_needle *needle = &needles[i];
-    uint32_t len = kr_build_clamp(needle->len);
-    if (len < pass->min_len || len > pass->max_len)
+    if (!kr_build_is_of(pass, needle))
       continue;
     needle->window = kr_build_window(pass, bytes + needle->at, needle->len);
     const uint8_t *window = bytes + needle->at + needle->window;

@@ -29,11 +29,13 @@
 
 #include "redact/search.h"
 
-#define KR_SEARCH_PASSES 4u          /* at most, in one search */
-#define KR_SEARCH_GROUP 8u           /* probes between two branches */
-#define KR_SEARCH_HITS 2048u         /* occurrences that wait for the end of their block */
-#define KR_SEARCH_OFFSETS 4u         /* in one slot of the offsets table */
-#define KR_SEARCH_MORE 255u          /* as an offset: there are more than fit into the slot */
+#define KR_SEARCH_PASSES 4u  /* at most, in one search */
+#define KR_SEARCH_GROUP 8u   /* probes between two branches */
+#define KR_SEARCH_HITS 2048u /* occurrences that wait for the end of their block */
+#define KR_SEARCH_NUMBER_MASK                                                                      \
+  0xffffffu                  /* of a head: the number; the bits above see kr_search_head_bit() */
+#define KR_SEARCH_OFFSETS 4u /* in one slot of the offsets table */
+#define KR_SEARCH_MORE 255u  /* as an offset: there are more than fit into the slot */
 #define KR_SEARCH_FAR_BYTES 1048576u /* texts from this length are prefetched */
 #define KR_SEARCH_PREFETCH_BYTES 3072u
 #define KR_SEARCH_SHUFFLE_BYTES 6u /* text bytes a shuffle filter looks at, at most */
@@ -175,6 +177,10 @@ static inline uint64_t kr_search_gram(const uint8_t *ptr, uint8_t gram_len) {
     return kr_search_load4(ptr);
   return (uint64_t)ptr[0] | (uint64_t)ptr[1] << 8 | (uint64_t)ptr[2] << 16;
 }
+
+/** A head has this bit for each needle of its chain: most others are refused without a look at one.
+ */
+static inline uint32_t kr_search_head_bit(uint64_t hash) { return 1u << (24 + (hash >> 29 & 7)); }
 
 /* GRAMS8 and RARE: a word by the highest bits of the product, two bits in it by the next ones. */
 static inline uint64_t kr_search_bits8(uint64_t hash) {

@@ -13,6 +13,10 @@
 #define KR_PLAN_L1_BYTES (32u * 1024u)
 #define KR_PLAN_L2_BYTES (512u * 1024u) /* half of it: the text passes through as well */
 
+#define KR_PLAN_GRAMS                                                                              \
+  600000u /* in one filter: more take too long to build, and leave the caches                      \
+           */
+
 static double kr_plan_access(double bytes, double near, double middle, double far) {
   if (bytes <= KR_PLAN_L1_BYTES)
     return near;
@@ -21,9 +25,15 @@ static double kr_plan_access(double bytes, double near, double middle, double fa
   return far;
 }
 
+/* A finding interrupts the loop; with many needles its tables are far away as well. */
+static double kr_plan_candidate(uint64_t n_grams) { return n_grams < 32768 ? 15 : 50; }
+
 static kr_search_choice kr_plan_grams8(uint32_t n, uint32_t min_len) {
   uint32_t longest = min_len < KR_SEARCH_WINDOW_BYTES ? min_len : KR_SEARCH_WINDOW_BYTES;
   kr_search_choice choice = {.tier = KR_SEARCH_GRAMS8, .gram_len = 8, .stride = longest - 7};
+  uint32_t affordable = KR_PLAN_GRAMS / n;
+  if (choice.stride > affordable)
+    choice.stride = affordable == 0 ? 1 : affordable;
   uint64_t n_grams = (uint64_t)n * choice.stride;
   choice.filter_log = kr_search_log(n_grams);
   while (choice.filter_log > 4 && (8ull << choice.filter_log) > KR_PLAN_L2_BYTES &&
@@ -34,7 +44,9 @@ static kr_search_choice kr_plan_grams8(uint32_t n, uint32_t min_len) {
   double bytes = (double)(8ull << choice.filter_log);
   double load = (double)n_grams / (double)(1ull << choice.filter_log);
   double rate = (load + load * load) / 1024; /* two of 64 bits, words filled by chance */
-  choice.cost = (kr_plan_access(bytes, 0.8, 1.3, 4.0) + rate * 15) / choice.stride + 0.01;
+  choice.cost =
+      (kr_plan_access(bytes, 0.8, 1.3, 2.5) + rate * kr_plan_candidate(n_grams)) / choice.stride +
+      0.01;
   return choice;
 }
 
@@ -50,10 +62,11 @@ static kr_search_choice kr_plan_grams4(uint32_t n, uint32_t min_len, kr_cpu_leve
     choice.filter_log--;
   double bytes = (double)(4ull << choice.filter_log);
   double load = (double)n_grams / (double)(1ull << choice.filter_log);
-  double rate = (load + load * load) / 256;
+  /* Chance, and grams that needles and text have in common. */
+  double rate = (load + load * load) / 256 + (double)n_grams / 4e6;
   double probe = level >= KR_CPU_AVX2 ? kr_plan_access(bytes, 0.4, 0.7, 2.0)
                                       : kr_plan_access(bytes, 1.3, 1.8, 4.0);
-  choice.cost = (probe + rate * 15) / choice.stride + 0.01;
+  choice.cost = (probe + rate * kr_plan_candidate(n_grams)) / choice.stride + 0.01;
   return choice;
 }
 
