@@ -84,9 +84,10 @@ static inline bool kr_search_verify_window(kr_search_walk *walk, const kr_search
                                            size_t window) {
   if (!kr_search_spend(walk))
     return false;
-  if (walk->len - window < (size_t)pass->lead + pass->gram_len)
+  size_t ahead = (size_t)pass->lead + pass->gram_len - pass->back;
+  if (walk->len - window < ahead || window - walk->from < pass->back)
     return true;
-  uint64_t hash = kr_search_hash(pass, walk->text + window + pass->lead);
+  uint64_t hash = kr_search_hash(pass, walk->text + window + ahead - pass->gram_len);
   uint32_t head = pass->heads[hash >> pass->heads_shift];
   if ((head & kr_search_head_bit(hash)) == 0)
     return true;

@@ -146,7 +146,7 @@ static void kr_build_fill_needles(const kr_build *build, kr_search_needle *needl
 /* Put a needle into the chain of its anchor gram. */
 static void kr_build_chain(const kr_search_pass *pass, uint32_t *heads, kr_search_needle *needle,
                            uint32_t number, const uint8_t *window) {
-  uint64_t gram = kr_search_gram(window + pass->lead, pass->gram_len);
+  uint64_t gram = kr_search_gram(window + pass->lead - pass->back, pass->gram_len);
   uint64_t hash = gram * pass->multiplier;
   uint32_t *head = &heads[hash >> pass->heads_shift];
   needle->next = *head & KR_SEARCH_NUMBER_MASK;
@@ -234,8 +234,8 @@ static uint8_t kr_build_rarest(const uint8_t *bytes, size_t len, size_t width) {
     sum += scores[i];
     if (i + 1 < width)
       continue;
-    if (sum + i / 2 >= best) {
-      best = sum + (unsigned)i / 2;
+    if (sum + i / 4 >= best) {
+      best = sum + (unsigned)i / 4;
       best_at = i + 1 - width;
     }
     sum -= scores[i + 1 - width];
@@ -246,9 +246,10 @@ static uint8_t kr_build_rarest(const uint8_t *bytes, size_t len, size_t width) {
 static uint8_t kr_build_window(const kr_search_pass *pass, const uint8_t *bytes, size_t len) {
   if (pass->tier == KR_SEARCH_GRAMS8)
     return 0;
-  size_t width =
-      pass->tier == KR_SEARCH_SHUFFLE ? pass->n_bytes : (size_t)pass->stride + pass->gram_len - 1;
-  return kr_build_rarest(bytes, len, width);
+  if (pass->tier == KR_SEARCH_GRAMS4)
+    return kr_build_rarest(bytes, len, (size_t)pass->stride + pass->gram_len - 1);
+  return (uint8_t)(pass->back +
+                   kr_build_rarest(bytes + pass->back, len - pass->back, pass->n_bytes));
 }
 
 /* The tables of a pass, as yet writable. */
@@ -337,6 +338,9 @@ static void kr_build_pass(const kr_build *build, uint32_t i, const kr_search_ker
       .heads = tables->heads,
       .tables = tables->filter,
       .stride = choice->stride,
+      .back = choice->tier == KR_SEARCH_SHUFFLE && choice->n_bytes < choice->gram_len
+                  ? (uint32_t)choice->gram_len - choice->n_bytes
+                  : 0,
       .lead = choice->tier == KR_SEARCH_GRAMS8 ? choice->min_len - 8 : 0,
       .n_needles = choice->n_needles,
       .min_len = choice->min_len,
@@ -361,7 +365,7 @@ static void kr_build_pass(const kr_build *build, uint32_t i, const kr_search_ker
 }
 
 static void kr_build_describe(kr_search *search) {
-  static const char *const names[] = {"grams8", "grams4", "shuffle", "pair", "rare"};
+  static const char *const names[] = {"grams8", "grams4", "shuffle"};
   size_t len = 0;
   for (uint32_t i = 0; i < search->n_passes; i++) {
     const kr_search_pass *pass = &search->passes[i];

@@ -57,11 +57,9 @@ typedef struct kr_search_needle {
 } kr_search_needle;
 
 typedef enum kr_search_tier {
-  KR_SEARCH_GRAMS8,  /* 8-byte grams every stride bytes */
-  KR_SEARCH_GRAMS4,  /* 4-byte (3-byte) grams every stride bytes */
-  KR_SEARCH_SHUFFLE, /* byte tables for 3, 4 or 6 neighbouring bytes at every place */
-  KR_SEARCH_PAIR,    /* two rare bytes of one needle at every place */
-  KR_SEARCH_RARE     /* one 8-byte gram a needle, at places that begin with a rare byte pair */
+  KR_SEARCH_GRAMS8, /* 8-byte grams every stride bytes */
+  KR_SEARCH_GRAMS4, /* 4-byte (3-byte) grams every stride bytes */
+  KR_SEARCH_SHUFFLE /* tables for 2, 3, 4 or 6 neighbouring bytes, at every place */
 } kr_search_tier;
 
 typedef struct kr_search_walk kr_search_walk;
@@ -80,24 +78,23 @@ struct kr_search_pass {
   kr_search_kernel far;  /* for long ones: prefetches */
   uint64_t multiplier;   /* odd */
   uint64_t fold;         /* 0x20 in every byte, or 0 */
-  const void *filter;    /* GRAMS8, RARE: uint64_t words; GRAMS4: uint32_t words */
+  const void *filter;    /* GRAMS8: uint64_t words; GRAMS4: uint32_t words */
   const uint32_t
       *offsets; /* slots of four bytes: offset + 1, 0: none; NULL: always 0 bytes into a window */
   const uint32_t *heads; /* needle numbers (index + 1), 0: none */
   const uint8_t *tables; /* SHUFFLE: byte tables [6][256], then nibble tables [6][2][16] */
   uint32_t stride;
-  uint32_t lead; /* from the window to the anchor, in bytes */
+  uint32_t lead; /* from the window to the anchor, in bytes; */
+  uint32_t back; /* less these, where a shuffle looks at fewer bytes than a gram has */
   uint32_t n_needles;
   uint32_t min_len; /* needles of this pass: clamped length from min_len */
   uint32_t max_len; /* to max_len */
   uint8_t gram_len; /* 8, 4 or 3 */
-  uint8_t n_bytes;  /* SHUFFLE: 3, 4 or 6 bytes are looked at */
+  uint8_t n_bytes;  /* SHUFFLE: bytes looked at */
   uint8_t filter_shift;
   uint8_t offsets_shift;
   uint8_t heads_shift;
-  uint8_t pair[2];       /* PAIR: offsets of the two bytes in the needle */
-  uint8_t pair_bytes[2]; /* and the bytes */
-  uint8_t tier;          /* kr_search_tier */
+  uint8_t tier; /* kr_search_tier */
 };
 
 struct kr_search {
@@ -136,8 +133,6 @@ typedef struct kr_search_kernels {
   kr_search_kernel grams8, grams8_far;
   kr_search_kernel grams4, grams4_far;
   kr_search_kernel shuffle, shuffle_far;
-  kr_search_kernel pair, pair_far;
-  kr_search_kernel rare, rare_far;
 } kr_search_kernels;
 
 extern const kr_search_kernels kr_search_scalar;
@@ -182,7 +177,7 @@ static inline uint64_t kr_search_gram(const uint8_t *ptr, uint8_t gram_len) {
  */
 static inline uint32_t kr_search_head_bit(uint64_t hash) { return 1u << (24 + (hash >> 29 & 7)); }
 
-/* GRAMS8 and RARE: a word by the highest bits of the product, two bits in it by the next ones. */
+/* GRAMS8: a word by the highest bits of the product, two bits in it by the next ones. */
 static inline uint64_t kr_search_bits8(uint64_t hash) {
   return 1ull << ((hash >> 41) & 63) | 1ull << ((hash >> 35) & 63);
 }

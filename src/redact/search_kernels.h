@@ -124,6 +124,8 @@ KR_SKIP(kr_skip_grams8_folded, kr_skip_grams8_any(ptr, n_groups, pass, false, tr
 KR_SKIP(kr_skip_grams8_folded_far, kr_skip_grams8_any(ptr, n_groups, pass, true, true))
 KR_SKIP(kr_skip_grams4, kr_skip_grams4_any(ptr, n_groups, pass, false))
 KR_SKIP(kr_skip_grams4_far, kr_skip_grams4_any(ptr, n_groups, pass, true))
+KR_SKIP(kr_skip_shuffle2, kr_skip_shuffle_any(ptr, n_groups, pass, false, 2))
+KR_SKIP(kr_skip_shuffle2_far, kr_skip_shuffle_any(ptr, n_groups, pass, true, 2))
 KR_SKIP(kr_skip_shuffle3, kr_skip_shuffle_any(ptr, n_groups, pass, false, 3))
 KR_SKIP(kr_skip_shuffle3_far, kr_skip_shuffle_any(ptr, n_groups, pass, true, 3))
 KR_SKIP(kr_skip_shuffle4, kr_skip_shuffle_any(ptr, n_groups, pass, false, 4))
@@ -228,9 +230,12 @@ KR_INLINE size_t kr_kernel_shuffle_any(kr_search_walk *walk, const kr_search_pas
   return kr_kernel_verify(walk, pass, at, 1, places) ? before : KR_SEARCH_STOPPED;
 }
 
-KR_INLINE kr_kernel_skip kr_kernel_shuffle_of(const kr_search_pass *pass, kr_kernel_skip three,
-                                              kr_kernel_skip four, kr_kernel_skip six) {
-  return pass->n_bytes == 3 ? three : pass->n_bytes == 4 ? four : six;
+KR_INLINE kr_kernel_skip kr_kernel_shuffle_of(const kr_search_pass *pass, kr_kernel_skip two,
+                                              kr_kernel_skip three, kr_kernel_skip four,
+                                              kr_kernel_skip six) {
+  if (pass->n_bytes <= 3)
+    return pass->n_bytes == 2 ? two : three;
+  return pass->n_bytes == 4 ? four : six;
 }
 
 #define KR_KERNEL(name, body)                                                                      \
@@ -248,12 +253,13 @@ KR_KERNEL(kr_kernel_grams4, kr_kernel_grams4_any(walk, pass, at, end, kr_skip_gr
 KR_KERNEL(kr_kernel_grams4_far, kr_kernel_grams4_any(walk, pass, at, end, kr_skip_grams4_far))
 KR_KERNEL(kr_kernel_shuffle,
           kr_kernel_shuffle_any(walk, pass, at, end,
-                                kr_kernel_shuffle_of(pass, kr_skip_shuffle3, kr_skip_shuffle4,
-                                                     kr_skip_shuffle6)))
+                                kr_kernel_shuffle_of(pass, kr_skip_shuffle2, kr_skip_shuffle3,
+                                                     kr_skip_shuffle4, kr_skip_shuffle6)))
 KR_KERNEL(kr_kernel_shuffle_far,
           kr_kernel_shuffle_any(walk, pass, at, end,
-                                kr_kernel_shuffle_of(pass, kr_skip_shuffle3_far,
-                                                     kr_skip_shuffle4_far, kr_skip_shuffle6_far)))
+                                kr_kernel_shuffle_of(pass, kr_skip_shuffle2_far,
+                                                     kr_skip_shuffle3_far, kr_skip_shuffle4_far,
+                                                     kr_skip_shuffle6_far)))
 
 const kr_search_kernels KR_SEARCH_TABLE = {
     .grams8 = kr_kernel_grams8,

@@ -80,7 +80,7 @@ static kr_search_choice kr_plan_shuffle(uint32_t n, uint32_t min_len, uint8_t n_
                                 [KR_CPU_AVX512] = 0.0075};
   /* How likely is a byte of the text one of those that a bucket has in this place? */
   double in_bucket = (n + KR_SEARCH_BUCKETS - 1) / KR_SEARCH_BUCKETS;
-  double share = in_bucket / (in_bucket + (level == KR_CPU_AVX512 ? 40 : 20));
+  double share = in_bucket / (in_bucket + (level == KR_CPU_AVX512 ? 50 : 20));
   double rate = n < KR_SEARCH_BUCKETS ? n : KR_SEARCH_BUCKETS;
   for (unsigned i = 0; i < n_bytes; i++)
     rate *= share;
@@ -89,19 +89,17 @@ static kr_search_choice kr_plan_shuffle(uint32_t n, uint32_t min_len, uint8_t n_
 }
 
 static kr_search_choice kr_plan_cheapest(uint32_t n, uint32_t min_len, kr_cpu_level level) {
-  kr_search_choice best = kr_plan_shuffle(n, min_len, min_len < 4 ? 3 : 4, level);
-  kr_search_choice other = kr_plan_shuffle(n, min_len, 6, level);
-  if (min_len >= 6 && other.cost < best.cost)
-    best = other;
-  other = kr_plan_grams4(n, min_len, level);
-  if (other.cost < best.cost)
-    best = other;
-  if (min_len >= 8) {
-    other = kr_plan_grams8(n, min_len);
-    if (other.cost < best.cost)
-      best = other;
+  static const uint8_t widths[] = {2, 3, 4, 6};
+  kr_search_choice best = kr_plan_grams4(n, min_len, level);
+  for (size_t i = 0; i < sizeof widths && widths[i] <= min_len; i++) {
+    kr_search_choice shuffle = kr_plan_shuffle(n, min_len, widths[i], level);
+    if (shuffle.cost < best.cost)
+      best = shuffle;
   }
-  return best;
+  if (min_len < 8)
+    return best;
+  kr_search_choice grams8 = kr_plan_grams8(n, min_len);
+  return grams8.cost < best.cost ? grams8 : best;
 }
 
 static kr_search_choice kr_plan_range(const uint32_t *count, uint32_t min_len, uint32_t max_len,
