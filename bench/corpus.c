@@ -220,13 +220,24 @@ void kr_corpus_spell(kr_str value, unsigned which, kr_buf *out) {
 
 kr_needles kr_needles_spelled(const kr_needles *values) {
   kr_needles needles = kr_needles_new(values->n * KR_SPELLINGS);
-  KR_CLEANUP(kr_buf_done) kr_buf text = KR_BUF_INIT(1024 * 1024, NULL);
-  for (size_t i = 0; i < values->n; i++)
+  for (size_t i = 0; i < values->n; i++) {
+    size_t starts[KR_SPELLINGS + 1] = {needles.bytes.len};
+    unsigned n_kept = 0;
     for (unsigned which = 0; which < KR_SPELLINGS; which++) {
-      kr_buf_reset(&text);
-      kr_corpus_spell(values->list[i], which, &text);
-      kr_corpus_try(kr_buf_append(&needles.bytes, kr_buf_str(&text)));
+      size_t start = starts[n_kept];
+      kr_corpus_spell(values->list[i], which, &needles.bytes);
+      kr_str all = kr_buf_str(&needles.bytes);
+      bool is_known = false;
+      for (unsigned k = 0; k < n_kept; k++)
+        is_known = is_known || kr_str_equal(kr_str_skip(all, start),
+                                            kr_str_slice(all, starts[k], starts[k + 1]));
+      if (is_known) {
+        needles.bytes.len = start;
+        continue;
+      }
+      starts[++n_kept] = needles.bytes.len;
       kr_needles_end(&needles);
     }
+  }
   return kr_needles_seal(needles);
 }

@@ -40,8 +40,8 @@ kr_needles kr_needles_one(kr_str bytes);
 
 /** Append value in spelling number which. */
 void kr_corpus_spell(kr_str value, unsigned which, kr_buf *out);
-/** Every spelling of each value; needle i * 8 + s is spelling s of value i. Of passwords, all
- * differ. */
+/** Every spelling of each value, equal ones once. Of a password all eight differ, of a token four.
+ */
 kr_needles kr_needles_spelled(const kr_needles *values);
 
 /** A text and where its lines begin. */
