@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * scan_process.c - from starting a program to its answer: needles in one file,
- * one a line, text in another, both in memory (tmpfs). ripgrep and GNU grep
- * count lines, and so many needles are planted, one a line, that the numbers
- * must agree. krosyn is this program, started anew with --count. What counts is
- * the time the child spent on the processor, in it and in the kernel for it.
+ * one a line, text in another, both in memory. ripgrep and GNU grep count
+ * lines, and needles are planted one a line at most, so the numbers must agree.
+ * krosyn is this program, started anew with --count. What counts is the time
+ * the child spent on the processor, in it and in the kernel for it.
  */
 #define _GNU_SOURCE
 #include "scan_engines.h"
@@ -22,7 +22,6 @@
 
 #define TEXT_BYTES (64u * 1024u * 1024u)
 #define PLANT_EVERY_BYTES (4u * 1024u * 1024u)
-#define FOLDER_TEMPLATE "/dev/shm/krosyn-bench-XXXXXX"
 
 typedef struct kr_process {
   char *arguments[12];
@@ -30,28 +29,27 @@ typedef struct kr_process {
   kr_bench_batch batch;
 } kr_process;
 
-typedef struct kr_process_files {
-  char folder[sizeof FOLDER_TEMPLATE];
-  char needles[sizeof FOLDER_TEMPLATE + 16];
-  char text[sizeof FOLDER_TEMPLATE + 16];
-} kr_process_files;
+/* A file that is only in memory, by a name that a child may open; gone with this process. */
+typedef struct kr_process_file {
+  int number;
+  char path[32];
+} kr_process_file;
 
-static void kr_process_files_done(kr_process_files *files) {
-  unlink(files->needles);
-  unlink(files->text);
-  rmdir(files->folder);
-}
+static void kr_process_file_done(kr_process_file *file) { close(file->number); }
 
-static void kr_process_write(const char *path, const kr_str *parts, size_t n, const char *between) {
-  FILE *file = fopen(path, "wb");
-  if (file == NULL)
-    kr_bench_die("process", "no file in /dev/shm");
+static kr_process_file kr_process_write(const kr_str *parts, size_t n, const char *between) {
+  kr_process_file file = {.number = memfd_create("krosyn-bench", 0)};
+  FILE *stream = file.number < 0 ? NULL : fdopen(dup(file.number), "wb");
+  if (stream == NULL)
+    kr_bench_die("process", "no file in memory");
   for (size_t i = 0; i < n; i++) {
-    fwrite(parts[i].ptr, 1, parts[i].len, file);
-    fputs(between, file);
+    fwrite(parts[i].ptr, 1, parts[i].len, stream);
+    fputs(between, stream);
   }
-  if (fclose(file) != 0)
-    kr_bench_die("process", "no room in /dev/shm");
+  if (fclose(stream) != 0)
+    kr_bench_die("process", "no room for a file in memory");
+  snprintf(file.path, sizeof file.path, "/proc/self/fd/%d", file.number);
+  return file;
 }
 
 /* What the program prints, a number; SIZE_MAX when there is no such program. */
@@ -106,23 +104,19 @@ void kr_scan_processes(const kr_bench *bench, const char *name, size_t n_needles
   if (!kr_bench_wants(bench, name))
     return;
   setenv("LC_ALL", "C", 1); /* bytes, not characters: what grep is fastest at */
-  KR_CLEANUP(kr_process_files_done) kr_process_files files = {.folder = FOLDER_TEMPLATE};
-  if (mkdtemp(files.folder) == NULL) {
-    fprintf(stderr, "bench: %s: left out, since /dev/shm cannot be written\n", name);
-    return;
-  }
-  snprintf(files.needles, sizeof files.needles, "%s/needles", files.folder);
-  snprintf(files.text, sizeof files.text, "%s/text", files.folder);
   KR_CLEANUP(kr_needles_done) kr_needles needles = kr_needles_tokens(n_needles, 32);
   KR_CLEANUP(kr_corpus_done) kr_corpus corpus = kr_corpus_log(TEXT_BYTES);
   size_t planted = kr_corpus_plant(&corpus, &needles, PLANT_EVERY_BYTES);
   kr_str text = kr_corpus_text(&corpus);
-  kr_process_write(files.needles, needles.list, needles.n, "\n");
-  kr_process_write(files.text, &text, 1, "");
+  KR_CLEANUP(kr_process_file_done)
+  kr_process_file needle_file = kr_process_write(needles.list, needles.n, "\n");
+  KR_CLEANUP(kr_process_file_done) kr_process_file text_file = kr_process_write(&text, 1, "");
   kr_process processes[] = {
-      {{"/proc/self/exe", "--count", files.needles, files.text, NULL}, planted, {0}},
-      {{"rg", "--no-config", "-c", "-F", "-f", files.needles, files.text, NULL}, planted, {0}},
-      {{"grep", "-c", "-F", "-f", files.needles, files.text, NULL}, planted, {0}}};
+      {{"/proc/self/exe", "--count", needle_file.path, text_file.path, NULL}, planted, {0}},
+      {{"rg", "--no-config", "-c", "-F", "-f", needle_file.path, text_file.path, NULL},
+       planted,
+       {0}},
+      {{"grep", "-c", "-F", "-f", needle_file.path, text_file.path, NULL}, planted, {0}}};
   static const char *const names[] = {"krosyn", "ripgrep", "grep"};
   kr_bench_engine engines[3];
   size_t n_engines = 0;
