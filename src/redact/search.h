@@ -4,7 +4,8 @@
  * speed of memory when occurrences are rare. It knows nothing of secrets,
  * forms, escapes or markers: scan.c builds on it.
  *
- *   needles --build--> kr_search (immutable, shared, sensitive memory) --each--> (needle, start) ...
+ *   needles --build--> kr_search (immutable, shared, sensitive memory) --each--> (needle, start)
+ * ...
  *
  * A build picks, by a cost model over the lengths and the number of needles,
  * one or more tiers (filters that let most of the text pass unread), each with
@@ -27,10 +28,18 @@
 
 #define KR_SEARCH_MIN_BYTES 3u /* of a needle */
 
+/*
+ * What a filter samples of a needle lies within its first KR_SEARCH_WINDOW_BYTES:
+ * an occurrence whose first so many bytes are in the text was found by them, and
+ * at the end of a text only starts in its last so many bytes can be undecided.
+ */
+#define KR_SEARCH_WINDOW_BYTES 96u
+
 typedef struct kr_search kr_search;
 
 typedef struct kr_search_options {
-  bool fold_bit5;   /* compare bytes OR 0x20, in needles and in text: case-blind for letters, coarser for others */
+  bool fold_bit5; /* compare bytes OR 0x20, in needles and in text: case-blind for letters, coarser
+                     for others */
   kr_cpu_level cpu; /* KR_CPU_BEST: what this machine has and KROSYN_CPU allows */
 } kr_search_options;
 
@@ -66,10 +75,12 @@ size_t kr_search_each(const kr_search *search, kr_str text, size_t from, kr_sear
 size_t kr_search_max_len(const kr_search *search);
 /** Bytes of memory this search holds. */
 size_t kr_search_memory(const kr_search *search);
-/** The tiers chosen, for tests and `dump`: a static or search-owned text such as "grams(27)+short4". */
+/** The tiers chosen, for tests and `dump`: a static or search-owned text such as
+ * "grams(27)+short4". */
 const char *kr_search_plan(const kr_search *search);
 
-/** Work counted while verifying since the start of this call chain (a test hook): candidates and bytes compared. */
+/** Work counted while verifying since the start of this call chain (a test hook): candidates and
+ * bytes compared. */
 typedef struct kr_search_work {
   uint64_t candidates;
   uint64_t compared_bytes;
