@@ -4,7 +4,7 @@
  * needles and the same text and counts every occurrence of every needle, so
  * that all must come to the same number.
  *
- *   scan_krosyn.c      src/redact/search.h; what it calls dense is read by the automaton
+ *   scan_krosyn.c      src/redact/dense.h: filters, and the automaton where they find too much
  *                      the automaton of src/redact alone, which is the guaranteed path
  *   scan_textbook.c    Aho-Corasick as a table of all transitions; memmem; memchr
  *   scan_hyperscan.c   Hyperscan's literal matcher, block mode; where it is installed

@@ -4,8 +4,7 @@
  * compact automaton for the bytes in which they find too much. The automaton is
  * made when a text first needs it, as in the product.
  */
-#include "redact/automaton.h"
-#include "redact/search.h"
+#include "redact/dense.h"
 #include "scan_engines.h"
 
 #include <stdlib.h>
@@ -46,21 +45,6 @@ static void kr_scan_need_automaton(kr_scan_state *state) {
   free(patterns);
 }
 
-/* Occurrences that start in [from, to) of the text, all of which the automaton may read. */
-static size_t kr_scan_range(const kr_redact_automaton *a, kr_str text, size_t from, size_t to) {
-  size_t n_found = 0;
-  uint32_t node = 0;
-  for (size_t pos = from; pos < text.len; pos++) {
-    node = kr_redact_step(a, node, text.ptr[pos]);
-    for (uint32_t t = a->outs[node]; t != 0; t = a->terminals[t].next)
-      if (pos + 1 - a->terminals[t].len < to)
-        n_found += a->terminals[t].count;
-    if (pos + 1 - a->depth[node] >= to)
-      break;
-  }
-  return n_found;
-}
-
 static void kr_scan_visit(void *ctx, uint32_t needle, size_t start) {
   kr_scan_state *state = ctx;
   (void)needle;
@@ -76,20 +60,18 @@ static void *kr_scan_krosyn_build(const kr_needles *needles) {
   return state;
 }
 
+static const kr_redact_automaton *kr_scan_need(void *ctx) {
+  kr_scan_state *state = ctx;
+  kr_scan_need_automaton(state);
+  return state->automaton;
+}
+
 static size_t kr_scan_krosyn_count(void *ctx, kr_str text) {
   kr_scan_state *state = ctx;
   state->n_found = 0;
-  size_t at = 0;
-  for (;;) {
-    at = kr_search_each(state->search, text, at, kr_scan_visit, state);
-    if (at >= text.len)
-      return state->n_found;
-    size_t dense_end =
-        text.len - at < KR_SEARCH_DENSE_BYTES ? text.len : at + KR_SEARCH_DENSE_BYTES;
-    kr_scan_need_automaton(state);
-    state->n_found += kr_scan_range(state->automaton, text, at, dense_end);
-    at = dense_end;
-  }
+  if (kr_dense_each(state->search, kr_scan_need, text, 0, kr_scan_visit, state, NULL) != KR_OK)
+    kr_bench_die("krosyn", "the search failed");
+  return state->n_found;
 }
 
 static size_t kr_scan_krosyn_memory(const void *ctx) {
@@ -112,8 +94,10 @@ static void *kr_scan_automaton_build(const kr_needles *needles) {
 }
 
 static size_t kr_scan_automaton_count(void *ctx, kr_str text) {
-  const kr_scan_state *state = ctx;
-  return kr_scan_range(state->automaton, text, 0, text.len);
+  kr_scan_state *state = ctx;
+  state->n_found = 0;
+  kr_dense_read(state->automaton, text, 0, text.len, kr_scan_visit, state);
+  return state->n_found;
 }
 
 static size_t kr_scan_automaton_memory(const void *ctx) {
