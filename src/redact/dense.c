@@ -7,6 +7,8 @@
  */
 #include "redact/dense.h"
 
+#define KR_DENSE_PHASES 64u /* more than most strides */
+
 static void kr_dense_report(const kr_redact_automaton *a, uint32_t node, size_t end, size_t to,
                             kr_search_visit visit, void *ctx) {
   for (uint32_t t = a->outs[node]; t != 0; t = a->terminals[t].next) {
@@ -33,7 +35,8 @@ void kr_dense_read(const kr_redact_automaton *automaton, kr_str text, size_t fro
 
 kr_status kr_dense_each(const kr_search *search, kr_dense_need need, kr_str text, size_t from,
                         kr_search_visit visit, void *ctx, kr_search_work *work) {
-  size_t n_blocks = 1;
+  size_t n_blocks = 0;
+  size_t n_tries = 0;
   for (;;) {
     size_t at = kr_search_each_counted(search, text, from, visit, ctx, work);
     if (at >= text.len)
@@ -41,12 +44,11 @@ kr_status kr_dense_each(const kr_search *search, kr_dense_need need, kr_str text
     const kr_redact_automaton *automaton = need(ctx);
     if (automaton == NULL)
       return KR_NOMEM;
-    /* Given up within the first block after a dense range (or at the very beginning): still dense.
-     */
-    n_blocks = at - from > KR_SEARCH_DENSE_BYTES ? 1
-               : n_blocks < KR_DENSE_MAX_BLOCKS  ? 2 * n_blocks
-                                                 : KR_DENSE_MAX_BLOCKS;
-    size_t dense = n_blocks * KR_SEARCH_DENSE_BYTES;
+    /* Given up in its first block: what follows a dense range is dense as well. */
+    bool is_calmer = at > from || n_blocks == 0;
+    n_blocks = is_calmer ? 1 : n_blocks < KR_DENSE_MAX_BLOCKS ? 2 * n_blocks : KR_DENSE_MAX_BLOCKS;
+    /* Filters sample at every so many bytes; in periodic text another phase may find nothing. */
+    size_t dense = n_blocks * KR_SEARCH_DENSE_BYTES + n_tries++ % KR_DENSE_PHASES;
     from = text.len - at < dense ? text.len : at + dense;
     kr_dense_read(automaton, text, at, from, visit, ctx);
     if (from == text.len)

@@ -4,7 +4,7 @@
  * where the filters find too much, the automaton reads, and reads the more the
  * longer that lasts, so that hostile text costs little more than the automaton.
  *
- *   filters ....| gave up: automaton, 1 block | gave up at once: 2 blocks | ... 64 | filters ....
+ *   filters ....| gave up: automaton, 1 block | gave up at once: 2 blocks | 4 ... 64 | filters ....
  */
 #ifndef KR_REDACT_DENSE_H
 #define KR_REDACT_DENSE_H
