@@ -59,7 +59,7 @@ void kr_bench_init(kr_bench *bench, const char *suite, int argc, char **argv) {
   if (sched_setaffinity(0, sizeof cores, &cores) != 0)
     fprintf(stderr, "bench: not pinned to one core; expect more spread\n");
   if (!bench->is_json)
-    printf("%s\n%-20s %-15s %11s %22s %-5s %8s\n", suite, "case", "engine", "median", "min - max",
+    printf("%s\n%-18s %-23s %12s %22s %-5s %8s\n", suite, "case", "engine", "median", "min - max",
            "unit", "krosyn x");
 }
 
@@ -115,7 +115,7 @@ static void kr_bench_print(const kr_bench *bench, const char *name, kr_bench_uni
            bench->suite, name, engine, median, kr_bench_unit_name(unit), sorted[0], sorted[n - 1],
            n);
   else
-    printf("%-20s %-15s %11.4g %10.4g - %9.4g %-5s %8.3g\n", name, engine, median, sorted[0],
+    printf("%-18s %-23s %12.4g %10.4g - %9.4g %-5s %8.3g\n", name, engine, median, sorted[0],
            sorted[n - 1], kr_bench_unit_name(unit), median > 0 ? ours / median : 0.0);
   fflush(stdout);
 }

@@ -221,7 +221,7 @@ static void kr_scan_case(const kr_bench *bench, const char *name, const kr_scan_
       kr_scan_prepare(jobs, engines, n_engines, &needles, &corpus, row->text == TEXT_RECORDS);
   kr_scan_compare(name, jobs, n_jobs);
   if (!bench->is_json)
-    printf("%-20s plan: %s; found: %zu\n", name, kr_scan_krosyn_plan(jobs[0].state),
+    printf("%-18s plan: %s; found: %zu\n", name, kr_scan_krosyn_plan(jobs[0].state),
            kr_scan_job_count(&jobs[0]));
   kr_bench_case(bench, name, KR_BENCH_GB_PER_S, corpus.len, engines, n_jobs);
   kr_scan_release(jobs, n_jobs);
