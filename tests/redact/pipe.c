@@ -4,9 +4,10 @@
  * Numbers are 4 bytes little-endian; bytes are their length and themselves.
  *
  *   'S' forms, count, values      -> verdict: a new set in place of the last one
- *   'T' text, count, cuts         -> verdict, output of one shot, output of the stream that differs, its cut
- *                                    cuts: places where a stream gets the text in pieces;
- *                                    count EVERY_CUT: a stream for each place, in two pieces
+ *   'T' text, count, cuts         -> verdict, output of one shot, output of the stream that
+ * differs, its cut, the most bytes that a stream held cuts: places where a stream gets the text in
+ * pieces; count EVERY_CUT: a stream for each place, in two pieces
+ *   'L' text, most bytes          -> verdict, output of one shot behind BEFORE where no more fits
  *
  * Each piece is fed from memory of its own exact length that is released at once,
  * so that a sanitizer sees a read past its end or after the call.
@@ -18,6 +19,7 @@
 
 #define BYTES_MAX (8u << 20)
 #define EVERY_CUT UINT32_MAX
+#define BEFORE "before:"
 
 /* Bits of forms; FORMS_HERE are those that a set has now, there being no choice. */
 #define FORMS_HERE (FORM_PERCENT | FORM_JSON | FORM_BASE64 | FORM_HEX)
@@ -37,7 +39,8 @@ typedef enum verdict {
   VERDICT_VALUE_REFUSED,
   VERDICT_FORMS_UNKNOWN,
   VERDICT_FAILED,
-  VERDICT_STREAM_DIFFERS
+  VERDICT_STREAM_DIFFERS,
+  VERDICT_LIMIT
 } verdict;
 
 static bool read_number(uint32_t *ret_number) {
@@ -110,8 +113,13 @@ static kr_status feed_copy(kr_redact_stream *stream, kr_str piece) {
   return status;
 }
 
+static void note_held(const kr_redact_stream *stream, size_t *most_held) {
+  const size_t held = kr_redact_stream_held(stream);
+  *most_held = held > *most_held ? held : *most_held;
+}
+
 static kr_status run_stream(kr_redact_set *set, kr_str text, const uint32_t *cuts, size_t n_cuts,
-                            kr_buf *out) {
+                            kr_buf *out, size_t *most_held) {
   KR_CLEANUP(kr_redact_stream_freep) kr_redact_stream *stream = NULL;
   size_t from = 0;
   kr_buf_reset(out);
@@ -119,20 +127,23 @@ static kr_status run_stream(kr_redact_set *set, kr_str text, const uint32_t *cut
   for (size_t i = 0; i < n_cuts; i++) {
     const size_t to = cuts[i] < from ? from : cuts[i] > text.len ? text.len : cuts[i];
     KR_TRY(feed_copy(stream, kr_str_slice(text, from, to)));
+    note_held(stream, most_held);
     from = to;
   }
   KR_TRY(feed_copy(stream, kr_str_slice(text, from, text.len)));
+  note_held(stream, most_held);
   return kr_redact_stream_finish(stream);
 }
 
 static verdict compare_streams(kr_redact_set *set, kr_str text, const uint32_t *cuts,
                                uint32_t n_cuts, kr_str expected, kr_buf *streamed,
-                               uint32_t *ret_cut) {
+                               uint32_t *ret_cut, size_t *most_held) {
   const bool is_every = n_cuts == EVERY_CUT;
   const size_t n_streams = is_every ? text.len + 1 : 1;
   for (size_t i = 0; i < n_streams; i++) {
     *ret_cut = (uint32_t)i;
-    if (run_stream(set, text, is_every ? ret_cut : cuts, is_every ? 1 : n_cuts, streamed) != KR_OK)
+    if (run_stream(set, text, is_every ? ret_cut : cuts, is_every ? 1 : n_cuts, streamed,
+                   most_held) != KR_OK)
       return VERDICT_FAILED;
     if (!kr_str_equal(kr_buf_str(streamed), expected))
       return VERDICT_STREAM_DIFFERS;
@@ -159,6 +170,7 @@ static bool answer_text(kr_redact_set *set) {
   KR_CLEANUP(kr_buf_done) kr_buf streamed = KR_BUF_INIT(4 * BYTES_MAX, NULL);
   uint32_t n_cuts = 0;
   uint32_t cut = 0;
+  size_t most_held = 0;
   if (!read_bytes(&request) || !read_cuts(&cuts, &n_cuts) || set == NULL)
     return false;
   uint8_t *text = malloc(request.len == 0 ? 1 : request.len);
@@ -169,10 +181,26 @@ static bool answer_text(kr_redact_set *set) {
   verdict said = VERDICT_FAILED;
   if (kr_redact_bytes(set, input, NULL, &out, NULL) == KR_OK)
     said = compare_streams(set, input, (const uint32_t *)(const void *)cuts.ptr, n_cuts,
-                           kr_buf_str(&out), &streamed, &cut);
+                           kr_buf_str(&out), &streamed, &cut, &most_held);
   free(text);
-  return write_number(said) && write_bytes(kr_buf_str(&out)) && write_bytes(kr_buf_str(&streamed)) &&
-         write_number(cut);
+  return write_number(said) && write_bytes(kr_buf_str(&out)) &&
+         write_bytes(kr_buf_str(&streamed)) && write_number(cut) &&
+         write_number((uint32_t)most_held);
+}
+
+static bool answer_limited(const kr_redact_set *set) {
+  KR_CLEANUP(kr_buf_done) kr_buf text = KR_BUF_INIT(BYTES_MAX + 1, NULL);
+  uint32_t most = 0;
+  if (!read_bytes(&text) || !read_number(&most) || set == NULL)
+    return false;
+  KR_CLEANUP(kr_buf_done) kr_buf out = KR_BUF_INIT(strlen(BEFORE) + most, NULL);
+  if (kr_buf_append(&out, KR_STR(BEFORE)) != KR_OK)
+    return false;
+  const kr_status status = kr_redact_bytes(set, kr_buf_str(&text), NULL, &out, NULL);
+  return write_number(status == KR_OK      ? VERDICT_OK
+                      : status == KR_LIMIT ? VERDICT_LIMIT
+                                           : VERDICT_FAILED) &&
+         write_bytes(kr_buf_str(&out));
 }
 
 int main(void) {
@@ -180,6 +208,7 @@ int main(void) {
   for (int request = getchar(); request != EOF; request = getchar()) {
     const bool is_answered = request == 'S'   ? answer_set(&set)
                              : request == 'T' ? answer_text(set)
+                             : request == 'L' ? answer_limited(set)
                                               : false;
     if (!is_answered || fflush(stdout) != 0)
       return EXIT_FAILURE;

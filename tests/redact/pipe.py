@@ -13,7 +13,7 @@ FORM_BITS = {"percent": 1, "json": 2, "twice": 4, "html": 8, "base64": 16, "hex"
 FORMS_HERE = ("percent", "json", "base64", "hex")  # what pipe.c accepts: FORMS_HERE there
 HAS_CHOICE = False  # of forms, set by set
 EVERY_CUT = 0xFFFFFFFF
-VERDICTS = ("ok", "value refused", "forms unknown", "failed", "stream differs")
+VERDICTS = ("ok", "value refused", "forms unknown", "failed", "stream differs", "limit")
 
 
 def number(value):
@@ -80,9 +80,13 @@ class Driver:
         self.send(b"T" + prefixed(text) + places)
 
     def read_text(self):
-        """(verdict, output of one shot, output of the stream that differs, its cut)"""
+        """(verdict, output of one shot, output of the stream that differs, its cut, the most that a stream held)"""
         verdict = VERDICTS[self.read_number()]
-        return verdict, self.read(self.read_number()), self.read(self.read_number()), self.read_number()
+        return verdict, self.read(self.read_number()), self.read(self.read_number()), self.read_number(), self.read_number()
+
+    def redact_limited(self, text, most):
+        self.send(b"L" + prefixed(text) + number(most))
+        return VERDICTS[self.read_number()], self.read(self.read_number())
 
     def set(self, values, forms=FORMS_HERE):
         self.send_set(values, forms)
