@@ -9,6 +9,7 @@ some cuts (larger ones) must give what the reference gives, byte for byte. KROSY
 small cases. A failure is printed with what repeats it, and reduced. TAP output.
 """
 import argparse
+import concurrent.futures
 import os
 import sys
 import time
@@ -19,7 +20,10 @@ import naive_reference as naive  # noqa: E402
 import pipe  # noqa: E402
 
 # family: texts in a normal run, in a long one
-COUNTS = {"small": (24000, 1000000), "medium": (300, 10000), "big": (12, 400)}
+COUNTS = {"small": (20000, 1000000), "medium": (200, 10000), "big": (12, 400)}
+# The C code follows so many readings with escapes at once; what a further one might have become it may remove
+# (docs/redaction.md). Cases near that are held to this: no covered byte is shown, streams equal one shot.
+READINGS_FOLLOWED = 24
 MAX_FAILURES = 5  # shown of each family
 MAX_REDUCTIONS = 400  # tries to make one smaller
 
@@ -29,6 +33,7 @@ class Judge:
 
     def __init__(self, path, levels):
         self.turn = 0
+        self.n_too_much = 0  # answers that removed more than they must, in cases with too many readings
         self.drivers = [pipe.Driver(path, level) for level in levels]
 
     def check(self, values, forms, texts):
@@ -41,7 +46,7 @@ class Judge:
                 driver.send_text(text, cuts if at == every or cuts != "every" else [len(text) // 3, len(text) // 2])
             expected = naive.redact(text, values, forms)
             for driver in self.drivers:
-                why = self.read_set(driver, texts[0][0] is text) or judge_answer(driver.read_text(), expected)
+                why = self.read_set(driver, texts[0][0] is text) or self.judge_answer(driver.read_text(), expected, (text, values, forms))
                 if why:
                     return driver.level, text, cuts, why
         return None
@@ -50,6 +55,17 @@ class Judge:
     def read_set(driver, is_first):
         said = driver.read_set() if is_first else "ok"
         return "" if said == "ok" else "set: " + said
+
+    def judge_answer(self, answer, expected, case):
+        verdict, output, streamed, cut, _ = answer
+        if verdict == "stream differs":
+            return f"the stream (cut {cut}) gives {streamed!r}\none shot {output!r}\nthe reference {expected!r}"
+        if verdict != "ok" or output == expected:
+            return "" if verdict == "ok" else verdict
+        if removes_too_much(output, *case):
+            self.n_too_much += 1
+            return ""
+        return f"one shot gives {output!r}\nthe reference   {expected!r}"
 
     def guarded(self, values, forms, texts):
         try:
@@ -72,13 +88,9 @@ class Judge:
         return [f"{driver.level} ended with {code}" for driver in self.drivers for code in [driver.close()] if code != 0]
 
 
-def judge_answer(answer, expected):
-    verdict, output, streamed, cut, _ = answer
-    if output != expected:
-        return f"one shot gives {output!r}\nthe reference   {expected!r}"
-    if verdict == "stream differs":
-        return f"the stream (cut {cut}) gives {streamed!r}\none shot and the reference {expected!r}"
-    return "" if verdict == "ok" else verdict
+def removes_too_much(output, text, values, forms):
+    """It shows nothing that it must not, and there are more readings than it follows."""
+    return naive.most_readings(text, values, forms) > READINGS_FOLLOWED and naive.is_safe(output, text, naive.covered(text, values, forms))
 
 
 def reduce_case(judge, values, forms, text, cuts):
@@ -123,23 +135,33 @@ def shorten(text):
     return text if len(text) < 3000 else text[:1500] + " ... " + text[-1400:]
 
 
-def run_family(judge, family, seed, indexes, forms, has_choice):
-    """(texts compared, descriptions of failures)"""
+def run_part(path, levels, family, seed, indexes):
+    """One process's share of a family: (texts compared, texts where too much was removed, what failed)"""
+    judge = Judge(path, levels)
     n_texts = 0
     failures = []
     for index in indexes:
-        values, forms_now, texts = generate.make_case(family, seed, index, forms, has_choice)
-        found = judge.guarded(values, forms_now, texts)
+        values, forms, texts = generate.make_case(family, seed, index, pipe.FORMS_HERE, pipe.HAS_CHOICE)
+        found = judge.guarded(values, forms, texts)
         n_texts += len(texts)
         if found:
             judge.restart()
-            failures.append(describe(judge, (family, seed, index, values), forms_now, found))
+            failures.append(describe(judge, (family, seed, index, values), forms, found))
             if len(failures) == MAX_FAILURES:
                 break
-    return n_texts, failures
+    return n_texts, judge.n_too_much, failures + judge.close()
 
 
-def main():
+def run_family(path, levels, family, seed, indexes, n_jobs):
+    if n_jobs == 1:
+        return run_part(path, levels, family, seed, indexes)
+    parts = [indexes[at:at + 5000] for at in range(0, len(indexes), 5000)]
+    with concurrent.futures.ProcessPoolExecutor(n_jobs) as pool:
+        answers = [job.result() for job in [pool.submit(run_part, path, levels, family, seed, part) for part in parts]]
+    return sum(answer[0] for answer in answers), sum(answer[1] for answer in answers), [why for answer in answers for why in answer[2]]
+
+
+def parse_arguments():
     parser = argparse.ArgumentParser()
     parser.add_argument("pipe")
     parser.add_argument("--seed", type=int, default=1)
@@ -147,19 +169,22 @@ def main():
     parser.add_argument("--cases", type=int, help="texts of each family")
     parser.add_argument("--index", type=int, help="this case alone")
     parser.add_argument("--levels", default=",".join(pipe.LEVELS))
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main():
+    options = parse_arguments()
     is_long = os.environ.get("KROSYN_TEST_LONG") == "1"
     tap = pipe.Tap()
-    judge = Judge(options.pipe, options.levels.split(","))
     for family in [options.family] if options.family else ["small", "medium", "big"]:
         started = time.monotonic()
         wanted = options.cases or COUNTS[family][is_long]
         indexes = [options.index] if options.index is not None else range(-(-wanted // (4 if family == "small" else 1)))
-        n_texts, failures = run_family(judge, family, options.seed, indexes, pipe.FORMS_HERE, pipe.HAS_CHOICE)
+        n_texts, n_too_much, failures = run_family(options.pipe, options.levels.split(","), family, options.seed, indexes,
+                                                   (os.cpu_count() or 1) if is_long else 1)
         tap.case(f"{family}: the same as the reference at {options.levels}", not failures, "\n\n".join(failures))
-        print(f"# {n_texts} texts in {time.monotonic() - started:.1f} s, seed {options.seed}", flush=True)
-    problems = judge.close()
-    tap.case("the processes end well", not problems, "\n".join(problems))
+        tap.case(f"{family}: seldom more than that is removed", n_too_much * 200 <= n_texts + 200, f"{n_too_much} of {n_texts} texts")
+        print(f"# {n_texts} texts in {time.monotonic() - started:.1f} s, seed {options.seed}; {n_too_much} answers with too much removed", flush=True)
     return tap.end()
 
 

@@ -22,7 +22,7 @@ MIN_CORE = 6  # characters of a base64 core
 MIN_LINE = 16  # bytes of a single line of a value of several lines
 MIN_LEAF = 8  # bytes of a part of a structured value
 MAX_ENTITY = 12  # bytes from & to ;
-BLANKS = b" \t\n\v\f\r"
+BLANKS = b" \t\n\r"
 BASE64 = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_")
 ENTITY_NAMES = ("amp", "lt", "gt", "quot", "apos", "nbsp")
 
@@ -253,6 +253,51 @@ def values_of(value, forms):
     if "leaves" in forms:
         parts += [leaf for leaf in json_leaves(value) + url_leaves(value) if len(leaf) >= MIN_LEAF]
     return {each for each in whole + parts if len(each) >= MIN_SEARCH}
+
+
+# -- how hard a case is, and how safe an output ------------------------------------------------------------------------
+
+def patterns_of(values, forms):
+    """Every listed form that may be spelled with escapes."""
+    whole = {each for value in values if len(value) >= MIN_SEARCH for each in values_of(value, forms)}
+    return whole | ({core for value in whole for core, _, _ in base64_cores(value)} if "base64" in forms else set())
+
+
+def most_readings(text, values, forms):
+    """How many readings with an escape in them are open at the busiest place: begun, not ended, not refuted."""
+    tokens = tokens_of(text, forms)
+    begins = begins_of(tokens)
+    counts = {}
+    for pattern in patterns_of(values, forms):
+        for begin, first_end, first in begins.get(pattern[0], []):
+            ends, reached, escaped = set(), {}, set()
+            step(pattern, 0, first_end, first, reached, ends)
+            for done, ats in list(reached.items()):
+                escaped |= {(at, done) for at in ats if at - begin != done}
+            while reached:
+                done = min(reached)
+                for at in reached.pop(done):
+                    counts[at] = counts.get(at, 0) + ((at, done) in escaped)
+                    for end, spelled in tokens[at] if at < len(tokens) else []:
+                        step(pattern, done, end, spelled, reached, ends)
+                        if (at, done) in escaped or end - at != len(spelled) or spelled != text[at:end]:
+                            escaped.add((end, done + len(spelled)))
+    return max(counts.values(), default=0)
+
+
+def is_safe(output, text, marks):
+    """Can the output be the text with at least every marked byte removed?"""
+    reached = {0: {0}}  # place in the output -> places in the text
+    for at in range(len(output) + 1):
+        places = reached.pop(at, set())
+        if at == len(output):
+            return len(text) in places
+        for place in places:
+            if place < len(text) and not marks[place] and output[at] == text[place]:
+                reached.setdefault(at + 1, set()).add(place + 1)
+        if places and output.startswith(MARKER, at):
+            reached.setdefault(at + len(MARKER), set()).update(range(min(places) + 1, len(text) + 1))
+    return False
 
 
 # -- redaction -------------------------------------------------------------------------------------------------------
