@@ -77,21 +77,26 @@ def read_json(text, at):
 
 
 def read_twice(text, at):
-    r"""A JSON escape whose backslash is escaped: \\n, \\", \\\", \\\\, \\/, \\\/, \\u0041, \\ud83d\\ude00."""
+    r"""A JSON escape whose backslash is escaped: \\n, \\", \\\", \\\\, \\/, \\\/, \\u0041, \\ud83d\\ude00.
+
+    A backslash of the inner escape is escaped always: in a JSON string none stands for itself, so \\\ is no spelling.
+    """
     if text[at:at + 2] != b"\\\\":
         return []
     tokens = read_units(text, at, TWICE_UNIT)
     for skipped in (2, 3):
         char = text[at + skipped] if at + skipped < len(text) else None
-        if char in JSON_SIMPLE and (skipped == 2 or char in b'"\\/') and text[at + 2:at + skipped] in (b"", b"\\"):
+        if char in JSON_SIMPLE and (char != ord("\\") if skipped == 2 else char in b'"\\/') and text[at + 2:at + skipped] in (b"", b"\\"):
             tokens.append((at + skipped + 1, JSON_SIMPLE[char]))
     return tokens
 
 
 def read_json_char(text, at):
     """The tokens that spell one ASCII character, itself or as a JSON escape."""
-    raw = [(at + 1, text[at:at + 1])] if at < len(text) else []
-    return [(end, char) for end, char in raw + (read_json(text, at) if raw else []) if len(char) == 1 and char < b"\x80"]
+    if at >= len(text):
+        return []
+    raw = [] if text[at] == ord("\\") else [(at + 1, text[at:at + 1])]  # none stands for itself in a JSON string
+    return [(end, char) for end, char in raw + read_json(text, at) if len(char) == 1 and char < b"\x80"]
 
 
 def read_twice_general(text, at):

@@ -22,7 +22,7 @@
 #define BEFORE "before:"
 
 /* Bits of forms; FORMS_HERE are those that a set has now, there being no choice. */
-#define FORMS_HERE (FORM_PERCENT | FORM_JSON | FORM_HTML | FORM_BASE64 | FORM_HEX)
+#define FORMS_HERE (FORM_PERCENT | FORM_JSON | FORM_TWICE | FORM_HTML | FORM_BASE64 | FORM_HEX)
 enum {
   FORM_PERCENT = 1,
   FORM_JSON = 2,
