@@ -135,6 +135,9 @@ static void make_case(uint64_t *seed, late_case *c) {
     c->bytes[i][0] = c->bytes[i][0] == ' ' ? 'a' : c->bytes[i][0];
     c->values[i] = (kr_naive_value){.ptr = c->bytes[i], .len = len};
   }
+  /* Sometimes far enough into the stream that it has forgotten its beginning. */
+  for (size_t n = kr_naive_below(seed, 2) * 300; n > 0; n--)
+    assert_int_equal(kr_buf_byte(&c->text, '.'), KR_OK);
   for (size_t n_pieces = 1 + kr_naive_below(seed, 4); n_pieces > 0; n_pieces--) {
     kr_naive_value value = c->values[kr_naive_below(seed, c->n_values)];
     kr_str part = kr_str_from(value.ptr, value.len);
@@ -217,7 +220,7 @@ static void run_case(const late_case *c, const size_t *cuts, const size_t *n_kno
                    KR_OK);
   kr_redact_stream_keep(stream);
   if (is_tight)
-    stream->keep = 200;
+    stream->keep = 110; /* the base64 of the longest value, each character as \uXXXX */
   for (size_t i = 0; i < n_cuts; i++) {
     for (; is_tight && at < cuts[i]; at++)
       assert_int_equal(kr_redact_stream_feed(stream, kr_str_slice(text, at, at + 1)), KR_OK);
@@ -255,7 +258,7 @@ static void every_split(void **state) {
     static late_case c;
     make_case(&seed, &c);
     size_t n_known[2] = {kr_naive_below(&seed, c.n_values), c.n_values};
-    for (size_t cut = 0; cut <= c.text.len; cut++)
+    for (size_t cut = c.text.len > 300 ? 299 : 0; cut <= c.text.len; cut++)
       run_case(&c, &cut, n_known, 1, round % 3 == 0);
     drop_case(&c);
   }
