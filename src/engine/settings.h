@@ -15,4 +15,11 @@
 kr_status kr_engine_org_setting_is(kr_engine *engine, const kr_org *org, kr_setting setting,
                                    const char *value, bool *ret_is, kr_error *reterr) KR_MUST_USE;
 
+/** May templates of this organization decide on secrets? */
+static inline kr_status kr_engine_decides_on_secrets(kr_engine *engine, const kr_org *org,
+                                                     bool *ret_decides, kr_error *reterr) {
+  return kr_engine_org_setting_is(engine, org, KR_SETTING_DECIDE_ON_SECRETS, "on", ret_decides,
+                                  reterr);
+}
+
 #endif

@@ -185,6 +185,38 @@ static uint32_t kr_emit_path(kr_compiler *compiler, const kr_node *node) {
   return slot;
 }
 
+/*
+ * From an instruction on to the end of the hole it depends on secrets what
+ * fails and whether: that is told in the same words whatever they are.
+ */
+static void kr_emit_guard(kr_compiler *compiler, uint32_t from, bool is_decided) {
+  if (is_decided && from < compiler->guard_from)
+    compiler->guard_from = from;
+}
+
+static void kr_emit_guard_end(kr_compiler *compiler, const kr_node *hole) {
+  kr_guard guard = {.from = compiler->guard_from,
+                    .to = kr_emit_here(compiler),
+                    .position = {.offset = (uint32_t)hole->offset,
+                                 .len = (uint32_t)hole->len,
+                                 .source = compiler->source_index}};
+  if (guard.from >= guard.to || hole->secrets == 0)
+    return;
+  guard.secret = (uint32_t)__builtin_ctzll(hole->secrets);
+  kr_emit_append(compiler, &compiler->guards, &guard, sizeof(guard));
+}
+
+/*
+ * What a choice gave tells which it was: it carries the secrets it was decided
+ * on, and those of what was not chosen, so that its marks tell nothing either.
+ */
+static void kr_emit_mark(kr_compiler *compiler, bool is_decided, const kr_node *node) {
+  kr_secret_set secrets = is_decided ? node->secrets : 0;
+  unsigned flags = node->is_untrusted ? KR_MARK_UNTRUSTED : 0;
+  for (; secrets != 0; secrets &= secrets - 1, flags |= KR_MARK_FURTHER)
+    kr_emit(compiler, KR_OP_MARK, node->function, flags, (uint32_t)__builtin_ctzll(secrets), node);
+}
+
 static void kr_emit_kept(kr_compiler *compiler, const kr_node *node, bool is_kept);
 
 static void kr_emit_value(kr_compiler *compiler, const kr_node *node) {
@@ -195,8 +227,12 @@ static void kr_emit_and_or(kr_compiler *compiler, const kr_node *node) {
   bool is_and = node->function == KR_FUNCTION_AND;
   uint32_t decided = 0;
   uint32_t end = 0;
+  kr_secret_set secrets = 0; /* of the arguments before */
   for (const kr_node *arg = node->first; arg != NULL; arg = arg->next) {
+    uint32_t from = kr_emit_here(compiler);
     kr_emit_value(compiler, arg);
+    kr_emit_guard(compiler, from, secrets != 0);
+    secrets |= arg->secrets;
     kr_emit_jump(compiler, KR_OP_UNKNOWN, node->function, 1, &end, node);
     kr_emit_jump(compiler, is_and ? KR_OP_JUMP_FALSE : KR_OP_JUMP_TRUE, 0, 0, &decided, arg);
   }
@@ -205,6 +241,7 @@ static void kr_emit_and_or(kr_compiler *compiler, const kr_node *node) {
   kr_emit_land(compiler, decided);
   kr_emit_constant(compiler, is_and ? KR_JSON_FALSE : KR_JSON_TRUE, (kr_str){0}, node);
   kr_emit_land(compiler, end);
+  kr_emit_mark(compiler, secrets != 0, node);
 }
 
 static void kr_emit_if(kr_compiler *compiler, const kr_node *node, bool is_kept) {
@@ -214,11 +251,14 @@ static void kr_emit_if(kr_compiler *compiler, const kr_node *node, bool is_kept)
   kr_emit_value(compiler, node->first);
   kr_emit_jump(compiler, KR_OP_UNKNOWN, node->function, 1, &end, node);
   kr_emit_jump(compiler, KR_OP_JUMP_FALSE, 0, 0, &otherwise, node);
+  uint32_t from = kr_emit_here(compiler);
   kr_emit_kept(compiler, then, is_kept);
   kr_emit_jump(compiler, KR_OP_JUMP, 0, 0, &end, node);
   kr_emit_land(compiler, otherwise);
   kr_emit_kept(compiler, then->next, is_kept);
   kr_emit_land(compiler, end);
+  kr_emit_mark(compiler, node->first->secrets != 0, node);
+  kr_emit_guard(compiler, from, node->first->secrets != 0);
 }
 
 static void kr_emit_switch(kr_compiler *compiler, const kr_node *node, bool is_kept) {
@@ -226,6 +266,11 @@ static void kr_emit_switch(kr_compiler *compiler, const kr_node *node, bool is_k
   kr_emit_value(compiler, node->first);
   kr_emit_jump(compiler, KR_OP_UNKNOWN, node->function, 1, &end, node);
   const kr_node *key = node->first->next;
+  kr_secret_set secrets = node->first->secrets;
+  for (; key->next != NULL; key = key->next->next)
+    secrets |= key->secrets;
+  key = node->first->next;
+  uint32_t from = kr_emit_here(compiler);
   for (; key->next != NULL; key = key->next->next) {
     uint32_t next = 0;
     kr_emit_value(compiler, key);
@@ -238,17 +283,23 @@ static void kr_emit_switch(kr_compiler *compiler, const kr_node *node, bool is_k
   kr_emit(compiler, KR_OP_POP, 0, 0, 0, node);
   kr_emit_kept(compiler, key, is_kept);
   kr_emit_land(compiler, end);
+  kr_emit_mark(compiler, secrets != 0, node);
+  kr_emit_guard(compiler, from, secrets != 0);
 }
 
 /* default(x, y): y may be missing only where the consumer accepts it; coalesce ends in null. */
 static void kr_emit_default(kr_compiler *compiler, const kr_node *node, bool is_kept) {
   bool is_coalesce = node->function == KR_FUNCTION_COALESCE;
   uint32_t end = 0;
+  kr_secret_set decided = 0; /* a secret is always there, but what was decided on one may be null */
+  uint32_t from = kr_emit_here(compiler);
   for (const kr_node *arg = node->first; arg != NULL; arg = arg->next) {
     if (arg->next == NULL && !is_coalesce) {
       kr_emit_kept(compiler, arg, is_kept);
       break;
     }
+    if (arg->is_decided)
+      decided |= arg->secrets;
     kr_emit_kept(compiler, arg, true);
     kr_emit_jump(compiler, KR_OP_UNKNOWN, node->function, 1, &end, node);
     kr_emit_jump(compiler, KR_OP_JUMP_SETTLED, 0, 0, &end, node);
@@ -256,17 +307,21 @@ static void kr_emit_default(kr_compiler *compiler, const kr_node *node, bool is_
   if (is_coalesce)
     kr_emit_constant(compiler, KR_JSON_NULL, (kr_str){0}, node);
   kr_emit_land(compiler, end);
+  kr_emit_mark(compiler, decided != 0, node);
+  kr_emit_guard(compiler, from, decided != 0);
 }
 
 /* map(array, body): the body leaves one value for each item. */
 static void kr_emit_each(kr_compiler *compiler, const kr_node *node) {
   uint32_t end = 0;
   kr_emit_value(compiler, node->first);
+  uint32_t from = kr_emit_here(compiler);
   kr_emit_jump(compiler, KR_OP_EACH, node->function, 0, &end, node);
   uint32_t body = kr_emit_here(compiler);
   kr_emit_value(compiler, node->first->next);
   kr_emit(compiler, KR_OP_NEXT, node->function, 0, body, node);
   kr_emit_land(compiler, end);
+  kr_emit_guard(compiler, from, node->first->is_decided);
 }
 
 static void kr_emit_lazy(kr_compiler *compiler, const kr_node *node, bool is_kept) {
@@ -294,12 +349,15 @@ static void kr_emit_lazy(kr_compiler *compiler, const kr_node *node, bool is_kep
 static void kr_emit_call(kr_compiler *compiler, const kr_node *node, bool is_kept) {
   const kr_function_info *row = kr_function_row(node->function);
   bool keeps_inner = is_kept || node->n_steps > 0;
+  uint32_t from = 0;
   if (row->marks == KR_MARKS_LAZY) {
     kr_emit_lazy(compiler, node, keeps_inner);
+    from = kr_emit_here(compiler);
   } else {
     unsigned index = 0;
     for (const kr_node *arg = node->first; arg != NULL; arg = arg->next, index++)
       kr_emit_kept(compiler, arg, kr_function_param(row, index, node->n_children) == 'm');
+    from = kr_emit_here(compiler);
     kr_emit(compiler, KR_OP_CALL, node->function, node->n_children, node->pattern, node);
   }
   for (unsigned i = 0; i < node->n_steps; i++)
@@ -307,6 +365,7 @@ static void kr_emit_call(kr_compiler *compiler, const kr_node *node, bool is_kep
   bool may_miss = node->n_steps > 0 || (row->result == 'a' && row->marks != KR_MARKS_LAZY);
   if (may_miss && !is_kept)
     kr_emit(compiler, KR_OP_PRESENT, 0, 0, 0, node);
+  kr_emit_guard(compiler, from, node->is_decided);
 }
 
 static void kr_emit_container(kr_compiler *compiler, const kr_node *node) {
@@ -337,14 +396,17 @@ static void kr_emit_kept(kr_compiler *compiler, const kr_node *node, bool is_kep
   case KR_NODE_CHUNK:
     kr_emit_constant(compiler, KR_JSON_STRING, node->text, node);
     return;
-  case KR_NODE_REF:
+  case KR_NODE_REF: {
+    uint32_t from = kr_emit_here(compiler);
     if (node->root == KR_ROOT_SECRET)
       kr_emit(compiler, KR_OP_SECRET, 0, 0, node->secret, node);
     else if (node->root == KR_ROOT_ITEM || node->root == KR_ROOT_INDEX)
       kr_emit_item(compiler, node, is_kept);
     else
       kr_emit(compiler, KR_OP_SLOT, is_kept, 0, kr_emit_path(compiler, node), node);
+    kr_emit_guard(compiler, from, node->is_decided);
     return;
+  }
   case KR_NODE_CALL:
     kr_emit_call(compiler, node, is_kept);
     return;
@@ -427,15 +489,19 @@ static void kr_emit_hole(kr_compiler *compiler, const kr_node *node, bool is_who
   kr_program *program = compiler->program;
   program->secrets |= node->secrets;
   program->is_untrusted |= node->is_untrusted;
+  compiler->guard_from = UINT32_MAX;
   kr_emit_references(compiler, node);
   if (compiler->sink == KR_SINK_CONDITION) {
     kr_emit_value(compiler, node);
     kr_emit(compiler, KR_OP_RETURN, 0, 0, 0, node);
+    kr_emit_guard_end(compiler, node);
     return;
   }
   kr_emit_sites(compiler, node);
+  uint32_t from = kr_emit_here(compiler);
   if (compiler->options->is_plain) {
     kr_emit_value(compiler, node);
+    from = kr_emit_here(compiler);
     kr_emit(compiler, KR_OP_EMIT, node->context, is_whole, 0, node);
   } else if (node->type == KR_NODE_REF && node->root == KR_ROOT_SECRET) {
     kr_emit(compiler, KR_OP_EMIT_SECRET, node->context, is_whole, node->secret, node);
@@ -443,8 +509,25 @@ static void kr_emit_hole(kr_compiler *compiler, const kr_node *node, bool is_who
     kr_emit(compiler, KR_OP_EMIT_SLOT, node->context, is_whole, kr_emit_path(compiler, node), node);
   } else {
     kr_emit_value(compiler, node);
+    from = kr_emit_here(compiler);
     kr_emit(compiler, KR_OP_EMIT, node->context, is_whole, 0, node);
   }
+  kr_emit_guard(compiler, from, node->is_decided);
+  kr_emit_guard_end(compiler, node);
+}
+
+/* A segment is judged at its end: what was decided in it belongs to the last guard in it. */
+static void kr_emit_segment_end(kr_compiler *compiler, uint32_t begin, const kr_node *node) {
+  uint32_t n_guards = kr_emit_count(&compiler->guards, sizeof(kr_guard));
+  kr_emit(compiler, KR_OP_SEGMENT_END, 0, 0, 0, node);
+  if (n_guards == 0)
+    return;
+  kr_guard guard = ((const kr_guard *)(const void *)compiler->guards.ptr)[n_guards - 1];
+  if (guard.from < begin)
+    return;
+  guard.to = kr_emit_here(compiler);
+  guard.from = guard.to - 1;
+  kr_emit_append(compiler, &compiler->guards, &guard, sizeof(guard));
 }
 
 void kr_emit_field(kr_compiler *compiler, const kr_field *field) {
@@ -455,7 +538,10 @@ void kr_emit_field(kr_compiler *compiler, const kr_field *field) {
   bool is_quoted = compiler->sink == KR_SINK_VALUE;
   if (is_quoted)
     kr_emit_literal(compiler, KR_STR("\""), NULL);
+  uint32_t segment = 0;
   for (const kr_node *node = field->parts; node != NULL; node = node->next) {
+    if (node->is_segment_begin)
+      segment = kr_emit_here(compiler);
     if (node->is_segment_begin)
       kr_emit(compiler, KR_OP_SEGMENT_BEGIN, 0, 0, 0, node);
     if (node->type == KR_NODE_CHUNK)
@@ -463,7 +549,7 @@ void kr_emit_field(kr_compiler *compiler, const kr_field *field) {
     else
       kr_emit_hole(compiler, node, false);
     if (node->is_segment_end)
-      kr_emit(compiler, KR_OP_SEGMENT_END, 0, 0, 0, node);
+      kr_emit_segment_end(compiler, segment, node);
   }
   if (is_quoted)
     kr_emit_literal(compiler, KR_STR("\""), NULL);

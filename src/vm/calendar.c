@@ -2,8 +2,6 @@
 /* calendar.c - dates to days and back, by counting the leap years before a year. */
 #include "vm/calendar.h"
 
-#include <stdio.h>
-
 #define KR_DAY_SECONDS INT64_C(86400)
 #define KR_DAYS_TO_1970 719528 /* from 0000-01-01 */
 #define KR_CYCLE_YEARS 400
@@ -84,6 +82,14 @@ int kr_instant_compare(const kr_instant *a, const kr_instant *b) {
   return (a->nanos > b->nanos) - (a->nanos < b->nanos);
 }
 
+/* So many digits with zeros in front, and what stands behind them; bytes written. */
+static size_t kr_calendar_print(char *out, int32_t number, size_t n_digits, char behind) {
+  for (size_t i = n_digits; i-- > 0; number /= 10)
+    out[i] = (char)('0' + number % 10);
+  out[n_digits] = behind;
+  return n_digits + 1;
+}
+
 size_t kr_instant_print(const kr_instant *instant, char out[KR_INSTANT_TEXT_BYTES]) {
   kr_civil civil = kr_calendar_civil(instant->seconds);
   int32_t needed = instant->nanos == 0             ? 0
@@ -91,18 +97,19 @@ size_t kr_instant_print(const kr_instant *instant, char out[KR_INSTANT_TEXT_BYTE
                    : instant->nanos % 1000 == 0    ? 6
                                                    : 9;
   int32_t digits = instant->digits > needed ? instant->digits : needed;
-  int len = snprintf(out, KR_INSTANT_TEXT_BYTES, "%04d-%02d-%02dT%02d:%02d:%02d",
-                     civil.year % 10000, civil.month % 100, civil.day % 100, civil.hour % 100,
-                     civil.minute % 100, civil.second % 100);
+  size_t len = kr_calendar_print(out, civil.year, 4, '-');
+  len += kr_calendar_print(out + len, civil.month, 2, '-');
+  len += kr_calendar_print(out + len, civil.day, 2, 'T');
+  len += kr_calendar_print(out + len, civil.hour, 2, ':');
+  len += kr_calendar_print(out + len, civil.minute, 2, ':');
+  len += kr_calendar_print(out + len, civil.second, 2, digits > 0 ? '.' : 'Z');
   if (digits > 0) {
     int32_t fraction = instant->nanos;
     for (int32_t i = 9; i > digits; i--)
       fraction /= 10;
-    len += snprintf(out + len, KR_INSTANT_TEXT_BYTES - (size_t)len, ".%0*d", (int)digits,
-                    fraction % 1000000000);
+    len += kr_calendar_print(out + len, fraction, (size_t)digits, 'Z');
   }
-  out[len++] = 'Z';
-  return (size_t)len;
+  return len;
 }
 
 static kr_instant kr_instant_moved(kr_instant instant, int64_t seconds, int64_t nanos) {

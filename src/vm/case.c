@@ -26,10 +26,20 @@ static const kr_case_range kr_case_ranges[] = {
     {0xFF21, 0xFF3A, 32},
 };
 
+/* Most scripts have no case, and a search through all ranges for each letter would be dear. */
+static bool kr_case_exists(uint32_t point) {
+  return point < 0x0590 || (point >= 0x1E00 && point < 0x1F00) ||
+         (point >= 0xFF21 && point <= 0xFF5A);
+}
+
 uint32_t kr_case_lower(uint32_t point) {
+  if (!kr_case_exists(point))
+    return point;
   for (size_t i = 0; i < sizeof(kr_case_ranges) / sizeof(kr_case_ranges[0]); i++) {
     const kr_case_range *range = &kr_case_ranges[i];
-    if (point < range->first || point > range->last)
+    if (point < range->first)
+      break;
+    if (point > range->last)
       continue;
     if (range->distance == 0)
       return point + ((point - range->first) % 2 == 0);
@@ -39,6 +49,8 @@ uint32_t kr_case_lower(uint32_t point) {
 }
 
 uint32_t kr_case_upper(uint32_t point) {
+  if (!kr_case_exists(point))
+    return point;
   for (size_t i = 0; i < sizeof(kr_case_ranges) / sizeof(kr_case_ranges[0]); i++) {
     const kr_case_range *range = &kr_case_ranges[i];
     uint32_t upper = (uint32_t)((int32_t)point - range->distance);

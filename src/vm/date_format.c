@@ -7,8 +7,6 @@
  */
 #include "vm/date_format.h"
 
-#include <stdio.h>
-
 static const char *const kr_date_months[] = {"January",   "February", "March",    "April",
                                              "May",       "June",     "July",     "August",
                                              "September", "October",  "November", "December"};
@@ -23,44 +21,54 @@ static kr_status kr_date_bad_format(kr_vm *vm) {
   return status;
 }
 
+#define KR_DATE_DIGITS 16 /* room for the longest, an offset */
+
+/* So many digits, with zeros in front. */
+static size_t kr_date_print(char *out, int32_t number, size_t n_digits) {
+  for (size_t i = n_digits; i-- > 0; number /= 10)
+    out[i] = (char)('0' + number % 10);
+  return n_digits;
+}
+
 /* "+0100"; with seconds where a zone of old has them. */
-static int kr_date_print_offset(char *out, size_t len, int32_t offset) {
+static size_t kr_date_print_offset(char out[KR_DATE_DIGITS], int32_t offset) {
   int32_t east = offset < 0 ? -offset : offset;
-  int n =
-      snprintf(out, len, "%c%02d%02d", offset < 0 ? '-' : '+', east / 3600 % 100, east / 60 % 60);
+  size_t len = 1;
+  out[0] = offset < 0 ? '-' : '+';
+  len += kr_date_print(out + len, east / 3600 % 100, 2);
+  len += kr_date_print(out + len, east / 60 % 60, 2);
   if (east % 60 != 0)
-    n += snprintf(out + n, len - (size_t)n, "%02d", east % 60);
-  return n;
+    len += kr_date_print(out + len, east % 60, 2);
+  return len;
 }
 
 static bool kr_date_directive(const kr_civil *civil, kr_zone_offset offset, uint8_t directive,
-                              char out[32], kr_str *ret_text) {
-  static const char *const two_digits = "%02d";
-  int len = 0;
+                              char out[KR_DATE_DIGITS], kr_str *ret_text) {
+  size_t len = 0;
   switch (directive) {
   case 'Y':
-    len = snprintf(out, 32, "%04d", civil->year);
+    len = kr_date_print(out, civil->year, 4);
     break;
   case 'm':
-    len = snprintf(out, 32, two_digits, civil->month);
+    len = kr_date_print(out, civil->month, 2);
     break;
   case 'd':
-    len = snprintf(out, 32, two_digits, civil->day);
+    len = kr_date_print(out, civil->day, 2);
     break;
   case 'H':
-    len = snprintf(out, 32, two_digits, civil->hour);
+    len = kr_date_print(out, civil->hour, 2);
     break;
   case 'M':
-    len = snprintf(out, 32, two_digits, civil->minute);
+    len = kr_date_print(out, civil->minute, 2);
     break;
   case 'S':
-    len = snprintf(out, 32, two_digits, civil->second);
+    len = kr_date_print(out, civil->second, 2);
     break;
   case 'j':
-    len = snprintf(out, 32, "%03d", civil->day_of_year);
+    len = kr_date_print(out, civil->day_of_year, 3);
     break;
   case 'z':
-    len = kr_date_print_offset(out, 32, offset.seconds);
+    len = kr_date_print_offset(out, offset.seconds);
     break;
   case 'Z':
     *ret_text = offset.name;
@@ -81,7 +89,7 @@ static bool kr_date_directive(const kr_civil *civil, kr_zone_offset offset, uint
   default:
     return false;
   }
-  *ret_text = kr_str_from(out, (size_t)len);
+  *ret_text = kr_str_from(out, len);
   return true;
 }
 
@@ -98,12 +106,11 @@ kr_status kr_date_format(kr_vm *vm, const kr_instant *instant, kr_zone_offset of
     KR_TRY(kr_vm_build_bytes(vm, kr_str_slice(format, at, percent)));
     if (percent == SIZE_MAX)
       break;
-    char scratch[32];
+    char scratch[KR_DATE_DIGITS];
     kr_str text;
     if (percent + 1 >= format.len ||
         !kr_date_directive(&civil, offset, format.ptr[percent + 1], scratch, &text))
       return kr_date_bad_format(vm);
-    KR_TRY(kr_vm_spend(vm, 32));
     KR_TRY(kr_vm_build_bytes(vm, text));
     at = percent + 2;
   }
@@ -252,6 +259,7 @@ kr_status kr_date_parse(kr_vm *vm, kr_str text, kr_str format, kr_instant *ret_i
   kr_date_reading reading = {.rest = text, .civil = {.month = 1, .day = 1}};
   bool is_good = true;
   for (size_t at = 0; at < format.len && is_good;) {
+    KR_TRY(kr_vm_spend_piece(vm, 0));
     size_t percent = kr_str_find(format, KR_STR("%"), at);
     bool is_known = percent == SIZE_MAX || percent + 1 < format.len;
     is_good = kr_date_take(&reading, kr_str_slice(format, at, percent));

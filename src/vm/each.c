@@ -78,8 +78,11 @@ kr_status kr_vm_next(kr_vm *vm, unsigned function, const kr_value *given, kr_val
     vm->n_frames--;
     *ret_is_done = true;
     return kr_vm_unknown_call(vm, function, result);
-  } else if (kr_value_truth(given)) {
-    kr_each_keep(frame, &item);
+  } else {
+    bool is_kept = false;
+    KR_TRY(kr_vm_truth(vm, given, &is_kept));
+    if (is_kept)
+      kr_each_keep(frame, &item);
   }
   *ret_is_done = ++frame->index == frame->array.count;
   if (!*ret_is_done)

@@ -82,6 +82,7 @@ kr_status kr_body_REVERSE(kr_vm *vm, kr_value *args, unsigned n_args, kr_value *
 kr_status kr_body_FLATTEN(kr_vm *vm, kr_value *args, unsigned n_args, kr_value *result) {
   (void)n_args;
   size_t n_items = 0;
+  KR_TRY(kr_vm_spend(vm, (size_t)args[0].count * 32));
   for (uint32_t i = 0; i < args[0].count; i++) {
     kr_value item = kr_value_item(&args[0], i);
     n_items += kr_value_is_array(&item) ? item.count : 1;
@@ -111,11 +112,8 @@ kr_status kr_body_UNIQUE(kr_vm *vm, kr_value *args, unsigned n_args, kr_value *r
   for (uint32_t i = 0; i < args[0].count; i++) {
     kr_value item = kr_value_item(&args[0], i);
     bool is_known = false;
-    for (size_t j = 0; j < n_items && !is_known; j++) {
-      size_t spent = 0;
-      is_known = kr_value_equal(&items[j], &item, &spent);
-      KR_TRY(kr_vm_spend(vm, spent + 16));
-    }
+    for (size_t j = 0; j < n_items && !is_known; j++)
+      KR_TRY(kr_vm_equal(vm, &items[j], &item, &is_known));
     if (!is_known)
       items[n_items++] = item;
   }
@@ -129,17 +127,24 @@ static int kr_array_order(const kr_value *a, const kr_value *b) {
   return kr_value_compare_numbers(a, b);
 }
 
+/* What an order looks at: texts as far as the shorter goes, numbers to their ends. */
+static size_t kr_array_order_bytes(const kr_value *a, const kr_value *b) {
+  if (a->type == KR_VALUE_STRING)
+    return a->count < b->count ? a->count : b->count;
+  return (size_t)a->count + b->count;
+}
+
 /* Merge the sorted runs [from, middle) and [middle, to) through `spare`; stable. */
 static kr_status kr_array_merge(kr_vm *vm, kr_value *items, kr_value *spare, size_t from,
                                 size_t middle, size_t to) {
   size_t left = from;
   size_t right = middle;
   for (size_t i = from; i < to; i++) {
-    bool is_left =
-        right == to || (left < middle && kr_array_order(&items[left], &items[right]) <= 0);
-    kr_value *taken = is_left ? &items[left++] : &items[right++];
-    KR_TRY(kr_vm_spend(vm, 32 + (size_t)taken->count));
-    spare[i] = *taken;
+    bool is_choice = left < middle && right < to;
+    KR_TRY(
+        kr_vm_spend(vm, 32 + (is_choice ? kr_array_order_bytes(&items[left], &items[right]) : 0)));
+    bool is_left = right == to || (is_choice && kr_array_order(&items[left], &items[right]) <= 0);
+    spare[i] = is_left ? items[left++] : items[right++];
   }
   memcpy(items + from, spare + from, (to - from) * sizeof(kr_value));
   return KR_OK;
@@ -175,8 +180,10 @@ kr_status kr_body_PLUCK(kr_vm *vm, kr_value *args, unsigned n_args, kr_value *re
   KR_TRY(kr_array_new(vm, args[0].count, &items));
   for (uint32_t i = 0; i < args[0].count; i++) {
     kr_value item = kr_value_item(&args[0], i);
-    if (kr_value_is_object(&item) && kr_value_find(&item, kr_value_text(&args[1]), &items[n_items]))
-      n_items++;
+    bool is_found = false;
+    if (kr_value_is_object(&item))
+      KR_TRY(kr_vm_find(vm, &item, kr_value_text(&args[1]), &items[n_items], &is_found));
+    n_items += is_found;
   }
   *result = kr_array_value(items, n_items);
   return KR_OK;

@@ -49,16 +49,21 @@ kr_status kr_body_NOW(kr_vm *vm, kr_value *args, unsigned n_args, kr_value *resu
   return kr_date_result(vm, &instant, result);
 }
 
+#define KR_ZONE_COST 4096u /* bytes */
+
 static kr_status kr_date_zone(kr_vm *vm, kr_str name, int64_t seconds, kr_zone_offset *ret_offset) {
   *ret_offset = (kr_zone_offset){.seconds = 0, .name = KR_STR("UTC")};
   if (kr_str_equal(name, KR_STR("UTC")))
     return KR_OK;
-  const kr_zone_reader *reader = vm->input->zones;
+  const kr_zone_reader *reader =
+      vm->input->zones == NULL ? kr_zone_reader_system() : vm->input->zones;
   const kr_zone *zone = NULL;
   size_t n_bytes = 0;
   kr_error error = {0};
-  kr_status status = kr_zone_cache_get(
-      &vm->zones, reader == NULL ? kr_zone_reader_system() : reader, name, &zone, &n_bytes, &error);
+  if (!kr_zone_cache_has(&vm->zones, reader,
+                         name)) /* as much as any known file has, before it is read */
+    KR_TRY(kr_vm_spend(vm, KR_ZONE_COST));
+  kr_status status = kr_zone_cache_get(&vm->zones, reader, name, &zone, &n_bytes, &error);
   if (status == KR_NOMEM)
     return kr_fail_nomem(vm->reterr);
   if (status != KR_OK) {
@@ -67,7 +72,7 @@ static kr_status kr_date_zone(kr_vm *vm, kr_str name, int64_t seconds, kr_zone_o
     return status;
   }
   *ret_offset = kr_zone_at(zone, seconds);
-  return kr_vm_spend(vm, n_bytes);
+  return kr_vm_spend(vm, n_bytes > KR_ZONE_COST ? n_bytes - KR_ZONE_COST : 0);
 }
 
 kr_status kr_body_FORMAT_DATE(kr_vm *vm, kr_value *args, unsigned n_args, kr_value *result) {

@@ -8,6 +8,7 @@
 #include "vm/functions.h"
 
 #define KR_HASH_BYTES 32u
+#define KR_HASH_COST 256u /* bytes: setting up a digest is dear, however short the text */
 
 static kr_status kr_hash_text(kr_vm *vm, const uint8_t digest[KR_HASH_BYTES], kr_str encoding,
                               kr_value *result) {
@@ -31,6 +32,7 @@ static kr_status kr_hash_text(kr_vm *vm, const uint8_t digest[KR_HASH_BYTES], kr
 kr_status kr_body_SHA256(kr_vm *vm, kr_value *args, unsigned n_args, kr_value *result) {
   (void)n_args;
   uint8_t digest[KR_HASH_BYTES];
+  KR_TRY(kr_vm_spend(vm, KR_HASH_COST));
   KR_TRY(kr_crypto_sha256(kr_value_text(&args[0]), digest, vm->reterr));
   kr_status status = kr_hash_text(vm, digest, KR_STR("hex"), result);
   kr_wipe(digest, sizeof(digest));
@@ -39,6 +41,7 @@ kr_status kr_body_SHA256(kr_vm *vm, kr_value *args, unsigned n_args, kr_value *r
 
 kr_status kr_body_HMAC_SHA256(kr_vm *vm, kr_value *args, unsigned n_args, kr_value *result) {
   uint8_t digest[KR_HASH_BYTES];
+  KR_TRY(kr_vm_spend(vm, KR_HASH_COST * 2));
   KR_TRY(
       kr_crypto_hmac_sha256(kr_value_text(&args[0]), kr_value_text(&args[1]), digest, vm->reterr));
   kr_str encoding = n_args == 3 ? kr_value_text(&args[2]) : KR_STR("hex");

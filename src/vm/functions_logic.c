@@ -41,16 +41,18 @@ kr_status kr_body_TYPE_OF(kr_vm *vm, kr_value *args, unsigned n_args, kr_value *
 
 kr_status kr_body_EQUALS(kr_vm *vm, kr_value *args, unsigned n_args, kr_value *result) {
   (void)n_args;
-  size_t spent = 0;
-  *result = kr_value_bool(kr_value_equal(&args[0], &args[1], &spent));
-  return kr_vm_spend(vm, spent);
+  bool is_equal = false;
+  KR_TRY(kr_vm_equal(vm, &args[0], &args[1], &is_equal));
+  *result = kr_value_bool(is_equal);
+  return KR_OK;
 }
 
 kr_status kr_body_NOT_EQUALS(kr_vm *vm, kr_value *args, unsigned n_args, kr_value *result) {
   (void)n_args;
-  size_t spent = 0;
-  *result = kr_value_bool(!kr_value_equal(&args[0], &args[1], &spent));
-  return kr_vm_spend(vm, spent);
+  bool is_equal = false;
+  KR_TRY(kr_vm_equal(vm, &args[0], &args[1], &is_equal));
+  *result = kr_value_bool(!is_equal);
+  return KR_OK;
 }
 
 /* Null is in no order with anything; other mixed types are an error. */
@@ -118,10 +120,8 @@ kr_status kr_body_IN(kr_vm *vm, kr_value *args, unsigned n_args, kr_value *resul
   (void)n_args;
   bool is_found = false;
   for (uint32_t i = 0; i < args[1].count && !is_found; i++) {
-    size_t spent = 0;
     kr_value item = kr_value_item(&args[1], i);
-    is_found = kr_value_equal(&args[0], &item, &spent);
-    KR_TRY(kr_vm_spend(vm, spent));
+    KR_TRY(kr_vm_equal(vm, &args[0], &item, &is_found));
   }
   *result = kr_value_bool(is_found);
   return KR_OK;

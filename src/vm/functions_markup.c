@@ -25,7 +25,7 @@ kr_status kr_body_XML_ESCAPE(kr_vm *vm, kr_value *args, unsigned n_args, kr_valu
   if (!kr_escape_accepts(&escape))
     return kr_markup_refuse(vm, &args[0], KR_E_XML_VALUE, "xmlEscape",
                             "xmlEscape: XML cannot hold a character of this text");
-  KR_TRY(kr_vm_spend(vm, escape.whole.len));
+  KR_TRY(kr_vm_spend(vm, escape.whole.len * 3));
   kr_vm_build_begin(vm);
   KR_TRY(kr_markup_explain(vm, kr_escape_chunk(&escape, 0, escape.whole.len, &vm->work.buf)));
   return kr_vm_build_take(vm, result);

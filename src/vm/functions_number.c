@@ -31,11 +31,18 @@ static bool kr_number_is_written_whole(const kr_value *number) {
   return true;
 }
 
+#define KR_READING_COST 128u /* bytes: a fraction becomes a double */
+
 static kr_status kr_number_operand(kr_vm *vm, const kr_value *number, const char *function,
                                    kr_operand *ret_operand) {
   kr_operand operand = {.is_written = kr_number_is_written_whole(number)};
   operand.is_whole = kr_value_to_int(number, &operand.integer);
-  bool is_good = kr_number_to_double(number, &operand.real);
+  bool is_good = true;
+  operand.real = (double)operand.integer;
+  if (!operand.is_whole) {
+    KR_TRY(kr_vm_spend(vm, KR_READING_COST + (size_t)number->count));
+    is_good = kr_number_to_double(number, &operand.real);
+  }
   if (!is_good || (operand.is_written && !operand.is_whole)) {
     kr_status status =
         kr_vm_fail(vm, KR_INVALID, KR_E_OVERFLOW, "a number given to %s is out of range", function);
@@ -231,6 +238,7 @@ static kr_status kr_numbers_extreme(kr_vm *vm, const kr_value *args, unsigned n_
   for (uint32_t i = 0; i < numbers.count; i++) {
     kr_value number;
     KR_TRY(kr_numbers_at(vm, &numbers, i, function, &number));
+    KR_TRY(kr_vm_spend(vm, result->count)); /* is read again each time */
     if (i == 0 || kr_value_compare_numbers(&number, result) * wanted > 0)
       *result = number;
   }

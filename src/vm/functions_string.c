@@ -116,25 +116,34 @@ static kr_status kr_string_ascii_case(kr_vm *vm, kr_str text, bool is_upper, kr_
   return KR_OK;
 }
 
+#define KR_UTF8_BYTES 4u /* of the longest character */
+#define KR_CASE_COST 3u  /* for each byte: a search in a table for each character */
+
 static kr_status kr_string_case(kr_vm *vm, kr_str text, bool is_upper, size_t limit,
                                 kr_value *result) {
   if (limit == SIZE_MAX && text.len <= KR_LIMIT_STRING_BYTES && kr_string_is_ascii(text))
     return kr_string_ascii_case(vm, text, is_upper, result);
+  kr_buf *buf = &vm->work.buf;
+  size_t at = 0;
+  KR_TRY(kr_vm_spend(vm, text.len * KR_CASE_COST));
   kr_vm_build_begin(vm);
-  for (size_t at = 0; at < text.len;) {
+  while (at < text.len && at < limit) {
     uint32_t point = 0;
-    uint8_t out[4];
+    uint8_t scratch[KR_UTF8_BYTES] = {text.ptr[at]};
+    uint8_t *out = buf->cap - buf->len < KR_UTF8_BYTES ? scratch : buf->ptr + buf->len;
     size_t len = kr_utf8_decode(kr_str_skip(text, at), &point);
-    if (len == 0 || at >= limit) {
-      size_t n = len == 0 ? 1 : len;
-      KR_TRY(kr_vm_build_bytes(vm, kr_str_slice(text, at, at + n)));
-      at += n;
-      continue;
-    }
-    size_t n = kr_utf8_encode(is_upper ? kr_case_upper(point) : kr_case_lower(point), out);
-    KR_TRY(kr_vm_build_bytes(vm, kr_str_from(out, n)));
-    at += len;
+    size_t n = 1;
+    if (len == 0)
+      out[0] = text.ptr[at];
+    else
+      n = kr_utf8_encode(is_upper ? kr_case_upper(point) : kr_case_lower(point), out);
+    if (out == scratch)
+      KR_TRY(kr_vm_build_bytes(vm, kr_str_from(out, n)));
+    else
+      buf->len += n;
+    at += len == 0 ? 1 : len;
   }
+  KR_TRY(kr_vm_build_bytes(vm, kr_str_skip(text, at)));
   return kr_vm_build_take(vm, result);
 }
 
@@ -261,10 +270,8 @@ kr_status kr_body_CONTAINS(kr_vm *vm, kr_value *args, unsigned n_args, kr_value 
     is_found = kr_str_find(kr_value_text(&args[0]), kr_value_text(&needle), 0) != SIZE_MAX;
   }
   for (uint32_t i = 0; args[0].type != KR_VALUE_STRING && i < args[0].count && !is_found; i++) {
-    size_t spent = 0;
     kr_value item = kr_value_item(&args[0], i);
-    is_found = kr_value_equal(&item, &args[1], &spent);
-    KR_TRY(kr_vm_spend(vm, spent));
+    KR_TRY(kr_vm_equal(vm, &item, &args[1], &is_found));
   }
   *result = kr_value_bool(is_found);
   return KR_OK;
@@ -301,6 +308,31 @@ kr_status kr_body_LENGTH(kr_vm *vm, kr_value *args, unsigned n_args, kr_value *r
   return KR_OK;
 }
 
+/*
+ * The same piece so many times: what it makes is paid as a whole, then doubled
+ * from what is there. Beyond the limit of a string one piece too many says so.
+ */
+static kr_status kr_string_build_times(kr_vm *vm, kr_str piece, int64_t times) {
+  if (piece.len == 0 || times <= 0)
+    return KR_OK;
+  if ((uint64_t)times > KR_LIMIT_STRING_BYTES / piece.len)
+    times = (int64_t)(KR_LIMIT_STRING_BYTES / piece.len) + 1;
+  size_t total = piece.len * (size_t)times;
+  kr_buf *buf = &vm->work.buf;
+  size_t start = buf->len;
+  KR_TRY(kr_vm_spend(vm, total));
+  KR_TRY(kr_vm_build_reserve(vm, total));
+  uint8_t *out = buf->ptr + start;
+  memcpy(out, piece.ptr, piece.len);
+  for (size_t len = piece.len; len < total;) {
+    size_t n = len < total - len ? len : total - len;
+    memcpy(out + len, out, n);
+    len += n;
+  }
+  buf->len += total;
+  return KR_OK;
+}
+
 static kr_status kr_string_pad(kr_vm *vm, const kr_value *args, unsigned n_args, bool is_start,
                                kr_value *result) {
   kr_str text = kr_value_text(&args[0]);
@@ -311,11 +343,7 @@ static kr_status kr_string_pad(kr_vm *vm, const kr_value *args, unsigned n_args,
   kr_vm_build_begin(vm);
   if (!is_start)
     KR_TRY(kr_vm_build_bytes(vm, text));
-  for (int64_t i = 0; i < n_fill; i++) {
-    if (i % 32 == 0)
-      KR_TRY(kr_vm_spend(vm, 32));
-    KR_TRY(kr_vm_build_bytes(vm, fill));
-  }
+  KR_TRY(kr_string_build_times(vm, fill, n_fill));
   if (is_start)
     KR_TRY(kr_vm_build_bytes(vm, text));
   return kr_vm_build_take(vm, result);
@@ -335,11 +363,7 @@ kr_status kr_body_REPEAT(kr_vm *vm, kr_value *args, unsigned n_args, kr_value *r
   if (args[1].integer < 0)
     return kr_string_argument(vm, "a string cannot be repeated less than 0 times");
   kr_vm_build_begin(vm);
-  for (int64_t i = 0; text.len > 0 && i < args[1].integer; i++) {
-    if (i % 32 == 0)
-      KR_TRY(kr_vm_spend(vm, 32));
-    KR_TRY(kr_vm_build_bytes(vm, text));
-  }
+  KR_TRY(kr_string_build_times(vm, text, args[1].integer));
   return kr_vm_build_take(vm, result);
 }
 

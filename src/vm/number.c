@@ -169,6 +169,8 @@ bool kr_number_to_double(const kr_value *number, double *ret_real) {
   return kr_json_to_double(&json, ret_real);
 }
 
+#define KR_DOUBLE_COST 512u /* bytes: the shortest digits are found by trying */
+
 /* "%.*e" at a number of digits, without the point; and the exponent behind them. */
 static int kr_shortest_print(double real, int n_digits, char digits[KR_DOUBLE_DIGITS + 1]) {
   char text[48];
@@ -219,6 +221,7 @@ size_t kr_number_shortest(double real, char digits[KR_DOUBLE_DIGITS + 1], int64_
 
 kr_status kr_number_from_double(kr_vm *vm, double real, kr_value *ret_number) {
   char text[KR_DOUBLE_DIGITS + 1] = {0};
+  KR_TRY(kr_vm_spend(vm, KR_DOUBLE_COST));
   kr_digits digits = {.is_negative = real < 0, .ptr = (uint8_t *)text};
   if (real != 0)
     digits.len = kr_number_shortest(fabs(real), text, &digits.exponent);

@@ -203,6 +203,9 @@ static kr_status kr_output_json_container(kr_vm *vm, kr_rendered *out, kr_contex
 static kr_status kr_output_json(kr_vm *vm, kr_rendered *out, kr_context context,
                                 const kr_value *value) {
   uint8_t digits[KR_VALUE_INT_BYTES];
+  /* A mark lies inside the quotes of a text, so what is none could not be redacted. */
+  if (value->is_decided && value->type != KR_VALUE_STRING)
+    return kr_vm_refuse_secret(vm, value->secrets, kr_context_name((uint8_t)context));
   switch (value->type) {
   case KR_VALUE_MISSING:
   case KR_VALUE_NULL:
@@ -237,8 +240,12 @@ void kr_vm_build_begin(kr_vm *vm) {
 }
 
 kr_status kr_vm_build_bytes(kr_vm *vm, kr_str bytes) {
-  KR_TRY(kr_vm_spend(vm, bytes.len));
+  KR_TRY(kr_vm_spend_piece(vm, bytes.len));
   return kr_output_bytes(vm, &vm->work, bytes);
+}
+
+kr_status kr_vm_build_reserve(kr_vm *vm, size_t n_bytes) {
+  return kr_output_explain(vm, &vm->work, kr_buf_reserve(&vm->work.buf, n_bytes));
 }
 
 kr_status kr_vm_build_value(kr_vm *vm, const kr_value *string) {
@@ -302,7 +309,7 @@ static kr_status kr_output_scalar(kr_vm *vm, kr_context context, const kr_value 
 kr_status kr_vm_emit(kr_vm *vm, kr_context context, const kr_value *value, bool is_whole) {
   if (value->is_unknown || value->type == KR_VALUE_UNKNOWN)
     vm->rendered->is_partial = true;
-  if (is_whole && value->type == KR_VALUE_NULL)
+  if (is_whole && value->type == KR_VALUE_NULL && !value->is_decided)
     vm->rendered->is_null = context == KR_CONTEXT_QUERY || context == KR_CONTEXT_VALUE;
   switch (context) {
   case KR_CONTEXT_QUERY:

@@ -36,6 +36,8 @@ static const kr_json *kr_resolve_member(kr_vm *vm, const kr_json *object, kr_str
   }
   at = vm->last_member;
   for (uint32_t i = 0; i < count; i++) {
+    if (i % KR_FIND_MEMBERS == 0 && !kr_value_pay(&vm->fuel, 1))
+      return NULL; /* whoever asks has nothing left to pay with */
     at = at + 1 < count ? at + 1 : 0;
     if (kr_vm_is_key(&object->members[at], name)) {
       *hint = (uint16_t)at; /* a hint beyond 65535 members is merely wrong */
@@ -54,15 +56,13 @@ const kr_json *kr_vm_tree_resolve(kr_vm *vm, uint32_t slot) {
   } else {
     const kr_json *parent = kr_vm_tree(vm, row->parent); /* at most KR_LIMIT_PATH_STEPS deep */
     const kr_step *step = &vm->program->steps[row->step];
-    if (parent == NULL || vm->fuel == 0)
+    if (parent == NULL || !kr_value_pay(&vm->fuel, 1))
       return NULL;
     if (step->is_index)
       tree = kr_json_at(parent, step->index);
     else if (parent->type == KR_JSON_OBJECT)
       tree = kr_resolve_member(vm, parent, step->name,
                                &vm->hints[(vm->hint_base + slot) % KR_VM_HINTS]);
-    if (tree != NULL)
-      vm->fuel--;
   }
   vm->trees[slot] = tree;
   return tree;
@@ -112,7 +112,8 @@ kr_status kr_vm_step(kr_vm *vm, const kr_step *step, const kr_value *from, kr_va
   }
   bool is_found = false;
   if (kr_value_is_object(from)) {
-    is_found = !step->is_index && kr_value_find(from, step->name, ret_value);
+    if (!step->is_index)
+      KR_TRY(kr_vm_find(vm, from, step->name, ret_value, &is_found));
   } else if (kr_value_is_array(from) && step->is_index) {
     int64_t index = step->index < 0 ? step->index + (int64_t)from->count : step->index;
     is_found = index >= 0 && index < (int64_t)from->count;

@@ -4,8 +4,6 @@
 
 #include "vm/copy.h"
 
-#include <stdio.h>
-
 bool kr_value_is_array(const kr_value *value) {
   return value->type == KR_VALUE_ARRAY ||
          (value->type == KR_VALUE_TREE && value->tree->type == KR_JSON_ARRAY);
@@ -160,43 +158,65 @@ bool kr_value_truth(const kr_value *value) {
   }
 }
 
-static bool kr_value_equal_objects(const kr_value *a, const kr_value *b, size_t *spent) {
+/* Members mostly stand in the same order: the one beside is tried first, then all are looked
+ * through. */
+static bool kr_value_equal_objects(const kr_value *a, const kr_value *b, uint32_t *fuel,
+                                   bool *ret_is_equal) {
   for (uint32_t i = 0; i < a->count; i++) {
     kr_pair pair = kr_value_member(a, i);
-    kr_value other;
-    *spent += pair.key.len + 32;
-    if (!kr_value_find(b, pair.key, &other) || !kr_value_equal(&pair.value, &other, spent))
+    kr_pair beside = kr_value_member(b, i);
+    kr_value other = beside.value;
+    if (!kr_value_pay(fuel, 1 + pair.key.len / 32))
       return false;
+    bool is_found = kr_str_equal(pair.key, beside.key);
+    if (!is_found && !kr_value_pay(fuel, kr_value_find_cost(b)))
+      return false;
+    *ret_is_equal = is_found || kr_value_find(b, pair.key, &other);
+    if (*ret_is_equal && !kr_value_equal(&pair.value, &other, fuel, ret_is_equal))
+      return false;
+    if (!*ret_is_equal)
+      return true;
   }
   return true;
 }
 
-static bool kr_value_equal_arrays(const kr_value *a, const kr_value *b, size_t *spent) {
-  for (uint32_t i = 0; i < a->count; i++) {
+static bool kr_value_equal_arrays(const kr_value *a, const kr_value *b, uint32_t *fuel,
+                                  bool *ret_is_equal) {
+  for (uint32_t i = 0; i < a->count && *ret_is_equal; i++) {
     kr_value x = kr_value_item(a, i);
     kr_value y = kr_value_item(b, i);
-    if (!kr_value_equal(&x, &y, spent))
+    if (!kr_value_equal(&x, &y, fuel, ret_is_equal))
       return false;
   }
   return true;
 }
 
 /* Recursion is bounded: data is at most KR_JSON_MAX_DEPTH deep, programs KR_LIMIT_NESTING. */
-bool kr_value_equal(const kr_value *a, const kr_value *b, size_t *spent) {
-  *spent += 16;
-  if (a->type == KR_VALUE_STRING && b->type == KR_VALUE_STRING) {
-    *spent += a->count;
-    return a->count == b->count && kr_copy_equal(a->text, b->text, a->count);
+bool kr_value_equal(const kr_value *a, const kr_value *b, uint32_t *fuel, bool *ret_is_equal) {
+  bool are_strings = a->type == KR_VALUE_STRING && b->type == KR_VALUE_STRING;
+  bool are_numbers = kr_value_is_number(a) && kr_value_is_number(b);
+  size_t n_bytes = are_numbers ? (size_t)a->count + b->count : are_strings ? a->count : 0;
+  if (!kr_value_pay(fuel, 1 + n_bytes / 32))
+    return false;
+  *ret_is_equal = false;
+  if (are_strings) {
+    *ret_is_equal = a->count == b->count && kr_copy_equal(a->text, b->text, a->count);
+    return true;
   }
-  if (kr_value_is_number(a) && kr_value_is_number(b)) {
-    *spent += a->count + b->count;
-    return kr_value_compare_numbers(a, b) == 0;
+  if (are_numbers) {
+    *ret_is_equal = kr_value_compare_numbers(a, b) == 0;
+    return true;
   }
-  if (kr_value_is_array(a))
-    return kr_value_is_array(b) && a->count == b->count && kr_value_equal_arrays(a, b, spent);
-  if (kr_value_is_object(a))
-    return kr_value_is_object(b) && a->count == b->count && kr_value_equal_objects(a, b, spent);
-  return a->type == b->type;
+  if (kr_value_is_array(a)) {
+    *ret_is_equal = kr_value_is_array(b) && a->count == b->count;
+    return !*ret_is_equal || kr_value_equal_arrays(a, b, fuel, ret_is_equal);
+  }
+  if (kr_value_is_object(a)) {
+    *ret_is_equal = kr_value_is_object(b) && a->count == b->count;
+    return !*ret_is_equal || kr_value_equal_objects(a, b, fuel, ret_is_equal);
+  }
+  *ret_is_equal = a->type == b->type;
+  return true;
 }
 
 /* Up to 18 digits and nothing else: most integers there are. */
@@ -276,5 +296,15 @@ bool kr_value_is_number_text(kr_str text) {
 }
 
 size_t kr_value_format_int(int64_t integer, uint8_t out[KR_VALUE_INT_BYTES]) {
-  return (size_t)snprintf((char *)out, KR_VALUE_INT_BYTES, "%lld", (long long)integer);
+  uint8_t digits[KR_VALUE_INT_BYTES];
+  uint64_t left = integer < 0 ? 0 - (uint64_t)integer : (uint64_t)integer;
+  size_t at = sizeof(digits);
+  do {
+    digits[--at] = (uint8_t)('0' + left % 10);
+    left /= 10;
+  } while (left > 0);
+  if (integer < 0)
+    digits[--at] = '-';
+  memcpy(out, digits + at, sizeof(digits) - at);
+  return sizeof(digits) - at;
 }

@@ -40,6 +40,7 @@ struct kr_value {
   uint8_t type; /* kr_value_type */
   bool is_untrusted;
   bool is_unknown; /* an unknown $lookup took part in it */
+  bool is_decided; /* what it is was decided on its secrets: no bytes of theirs, but a fact */
   uint32_t count;  /* bytes of text, items, members */
   uint32_t n_parts;
   kr_secret_set secrets;
@@ -74,6 +75,7 @@ static inline void kr_value_set_bool(kr_value *value, bool truth, bool is_untrus
   value->type = truth ? KR_VALUE_TRUE : KR_VALUE_FALSE;
   value->is_untrusted = is_untrusted;
   value->is_unknown = false;
+  value->is_decided = false;
   value->count = 0;
   value->n_parts = 0;
   value->secrets = 0;
@@ -109,6 +111,7 @@ static inline void kr_value_set_json(kr_value *value, const kr_json *json, bool 
   value->type = types[json->type];
   value->is_untrusted = is_untrusted;
   value->is_unknown = false;
+  value->is_decided = false;
   value->count = json->count;
   value->n_parts = 0;
   value->secrets = secrets;
@@ -137,8 +140,27 @@ bool kr_value_truth(const kr_value *value);
 /** Exact order of two numbers by their digits: negative, zero, positive. */
 int kr_value_compare_numbers(const kr_value *a, const kr_value *b);
 
-/** Deep equality by type; numbers by their digits; sets *spent to the bytes looked at. */
-bool kr_value_equal(const kr_value *a, const kr_value *b, size_t *spent);
+/** Take cost from *fuel; false, and nothing taken, when that much is not left. */
+KR_MUST_USE static inline bool kr_value_pay(uint32_t *fuel, size_t cost) {
+  if (__builtin_expect(cost > *fuel, 0))
+    return false;
+  *fuel -= (uint32_t)cost;
+  return true;
+}
+
+#define KR_FIND_MEMBERS 8u /* passed for one unit of fuel while a key is looked for */
+
+/** Fuel of looking for a key in an object of so many members. */
+static inline size_t kr_value_find_cost(const kr_value *object) {
+  return 1 + object->count / KR_FIND_MEMBERS;
+}
+
+/**
+ * Deep equality by type; numbers by their digits. Each pair of values pays
+ * before it is looked at: false when *fuel did not suffice.
+ */
+bool kr_value_equal(const kr_value *a, const kr_value *b, uint32_t *fuel,
+                    bool *ret_is_equal) KR_MUST_USE;
 
 /** The integer a number stands for (also 3.0 and 1e2); false otherwise. */
 bool kr_value_to_int(const kr_value *value, int64_t *ret_integer);

@@ -57,6 +57,7 @@ struct kr_vm {
   uint32_t n_frames;
   bool is_sensitive; /* a secret or what derives from one was touched */
   uint32_t fuel;
+  uint32_t owed; /* bytes not paid yet, below 32 */
   uint32_t pc;
   size_t segment;      /* start of the path segment being written */
   size_t output_limit; /* bytes, by sink */
@@ -86,6 +87,34 @@ KR_MUST_USE static inline kr_status kr_vm_spend(kr_vm *vm, size_t n_bytes) {
   vm->fuel -= (uint32_t)cost;
   return KR_OK;
 }
+
+/**
+ * Pay for one piece of n_bytes that is looked for or copied, before the work: what is left of 32
+ * bytes is owed, so that many small pieces are not free.
+ */
+#define KR_PIECE_BYTES 8u /* what a piece costs beside its bytes */
+KR_MUST_USE static inline kr_status kr_vm_spend_piece(kr_vm *vm, size_t n_bytes) {
+  size_t owed = vm->owed + n_bytes + KR_PIECE_BYTES;
+  KR_TRY(kr_vm_spend(vm, owed));
+  vm->owed = (uint32_t)(owed % 32);
+  return KR_OK;
+}
+
+/** Are two values the same? Pays as it goes. */
+kr_status kr_vm_equal(kr_vm *vm, const kr_value *a, const kr_value *b,
+                      bool *ret_is_equal) KR_MUST_USE;
+
+/** Does a value count as true? Pays for the digits of a number. */
+KR_MUST_USE static inline kr_status kr_vm_truth(kr_vm *vm, const kr_value *value, bool *ret_truth) {
+  if (value->type == KR_VALUE_NUMBER)
+    KR_TRY(kr_vm_spend(vm, value->count));
+  *ret_truth = kr_value_truth(value);
+  return KR_OK;
+}
+
+/** The member of an object, or *ret_is_found is false; pays for the members passed. */
+kr_status kr_vm_find(kr_vm *vm, const kr_value *object, kr_str key, kr_value *ret_value,
+                     bool *ret_is_found) KR_MUST_USE;
 
 /** len bytes of this render; *ret_ptr is never NULL on KR_OK. */
 kr_status kr_vm_alloc(kr_vm *vm, size_t len, void **ret_ptr) KR_MUST_USE;
@@ -163,6 +192,13 @@ size_t kr_vm_item_words(const kr_vm *vm, char *message, size_t len);
 /** In a preview: the text of data that carries secrets gives way to the one that stands for it. */
 kr_status kr_vm_hide(kr_vm *vm, kr_value *value) KR_MUST_USE;
 
+/** The same for a choice that cannot be made, on a secret or an unknown $lookup. */
+kr_status kr_vm_undecided_call(kr_vm *vm, unsigned function, const kr_value *arg,
+                               kr_value *ret_value) KR_MUST_USE;
+
+/** MARK: a scalar was chosen by a function on the value of a secret: all of it is marked. */
+kr_status kr_vm_mark(kr_vm *vm, const kr_instruction *in, kr_value *value) KR_MUST_USE;
+
 /** `‹name(…)›`, for what depends on an unknown $lookup. */
 kr_status kr_vm_unknown_call(kr_vm *vm, unsigned function, kr_value *ret_value) KR_MUST_USE;
 
@@ -176,6 +212,7 @@ kr_status kr_vm_to_json(kr_vm *vm, const kr_value *value, kr_value *ret_string) 
 void kr_vm_build_begin(kr_vm *vm);
 kr_status kr_vm_build_bytes(kr_vm *vm, kr_str bytes) KR_MUST_USE;
 kr_status kr_vm_build_value(kr_vm *vm, const kr_value *string) KR_MUST_USE;
+kr_status kr_vm_build_reserve(kr_vm *vm, size_t n_bytes) KR_MUST_USE; /* room in vm->work.buf */
 kr_status kr_vm_build_take(kr_vm *vm, kr_value *ret_string) KR_MUST_USE;
 
 /** Write a value into the output for its context. */

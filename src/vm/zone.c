@@ -193,6 +193,20 @@ static kr_status kr_zone_load(const kr_zone_reader *reader, kr_str name, kr_zone
   return KR_OK;
 }
 
+static const kr_zone *kr_zone_cached(const kr_zone_cache *cache, const kr_zone_reader *reader,
+                                     kr_str name) {
+  if (cache->reader.read != reader->read || cache->reader.ctx != reader->ctx)
+    return NULL;
+  for (unsigned i = 0; i < cache->count; i++)
+    if (kr_str_equal(kr_str_from(cache->entries[i].name, cache->entries[i].name_len), name))
+      return cache->entries[i].zone;
+  return NULL;
+}
+
+bool kr_zone_cache_has(const kr_zone_cache *cache, const kr_zone_reader *reader, kr_str name) {
+  return kr_zone_cached(cache, reader, name) != NULL;
+}
+
 kr_status kr_zone_cache_get(kr_zone_cache *cache, const kr_zone_reader *reader, kr_str name,
                             const kr_zone **ret_zone, size_t *ret_n_bytes, kr_error *reterr) {
   *ret_n_bytes = 0;
@@ -201,11 +215,9 @@ kr_status kr_zone_cache_get(kr_zone_cache *cache, const kr_zone_reader *reader, 
                         "names are those of the IANA data, such as Europe/Berlin or UTC");
   if (cache->reader.read != reader->read || cache->reader.ctx != reader->ctx)
     kr_zone_cache_done(cache);
-  for (unsigned i = 0; i < cache->count; i++)
-    if (kr_str_equal(kr_str_from(cache->entries[i].name, cache->entries[i].name_len), name)) {
-      *ret_zone = cache->entries[i].zone;
-      return KR_OK;
-    }
+  *ret_zone = kr_zone_cached(cache, reader, name);
+  if (*ret_zone != NULL)
+    return KR_OK;
   kr_zone *zone = NULL;
   KR_TRY(kr_zone_load(reader, name, &zone, ret_n_bytes, reterr));
   unsigned index = cache->next;

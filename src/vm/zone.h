@@ -62,6 +62,9 @@ typedef struct kr_zone_cache {
 
 void kr_zone_cache_done(kr_zone_cache *cache);
 
+/** Will kr_zone_cache_get() find it without reading a file? */
+bool kr_zone_cache_has(const kr_zone_cache *cache, const kr_zone_reader *reader, kr_str name);
+
 /** Find or load. *ret_n_bytes is the length of the file, 0 when it was there.
  *  KR_MISSING, KR_INVALID, KR_IO, KR_LIMIT, KR_NOMEM. */
 kr_status kr_zone_cache_get(kr_zone_cache *cache, const kr_zone_reader *reader, kr_str name,
