@@ -130,8 +130,8 @@ static int kr_cli_redact_verdict(const kr_cli_redact *redact, kr_error *error) {
     return KR_CLI_EXIT_DONE;
   if (cli->values[KR_CLI_STATS] != NULL)
     return KR_CLI_EXIT_FAILED;
-  (void)kr_cli_error(error, KR_INVALID, "%llu secret%s found and removed", n_markers,
-                     n_markers == 1 ? " was" : "s were");
+  (void)kr_cli_error(error, KR_INVALID, "%llu occurrence%s of secrets found and removed", n_markers,
+                     n_markers == 1 ? "" : "s");
   kr_cli_hint(error, "--stats shows which");
   return kr_cli_fail(cli, error, NULL);
 }
