@@ -9,7 +9,7 @@
  * matches) becomes one marker, in one pass over the input. See docs/redaction.md.
  *
  * Forms: raw (and trimmed), percent (any subset of bytes escaped, any hex case,
- * '+' for space), JSON escapes, HTML entities, base64 (both alphabets, three
+ * '+' for space), JSON escapes, also inside JSON, HTML entities, base64 (both alphabets, three
  * alignments, with any prefix and suffix), hex (any case). Values of 1-3 bytes are not searched
  * (they are redacted by position) but counted as short.
  *
@@ -32,6 +32,7 @@ typedef enum kr_redact_form {
   KR_FORM_SPAN, /* by position */
   KR_FORM_RAW,
   KR_FORM_PERCENT,
+  KR_FORM_JSON_TWICE, /* before JSON: such an escape is also one and more of JSON */
   KR_FORM_JSON,
   KR_FORM_HTML,
   KR_FORM_BASE64,
@@ -163,7 +164,7 @@ kr_status kr_redact_stream_finish(kr_redact_stream *stream) KR_MUST_USE;
  * kr_redact_stream_keep, before the first feed, has the stream keep the raw
  * bytes it wrote last, so that a value that began in them is recognised:
  * KR_REDACT_LATE_BYTES, or KR_REDACT_TOKEN_BYTES for each byte of the longest
- * form in the set when that is more (1 MiB for a value of 64 KiB), twice over.
+ * form in the set when that is more (1.2 MiB for a value of 64 KiB), twice over.
  *
  * kr_redact_stream_update goes on with the values of both sets; nothing is ever
  * removed from a stream. What is held back is decided anew; what is out is out.

@@ -144,18 +144,15 @@ static kr_status kr_redact_late_count(kr_redact_stream *stream, const kr_redact_
 static void kr_redact_reportp_done(kr_redact_report *report) { kr_redact_report_done(report); }
 
 /*
- * Read the kept bytes once more: first, uncounted, those that are out; then those held back.
- * Nothing is written: what the older values hold back, they and the newer ones still do.
+ * Read the kept bytes once more; matches that end in what is out are not counted. Nothing is
+ * written: what the older values hold back, they and the newer ones still do.
  */
 static kr_status kr_redact_late_read(kr_redact_stream *stream, size_t n_older) {
   KR_CLEANUP(kr_redact_reportp_done) kr_redact_report found = {0};
   kr_redact_scan *scan = stream->scan;
-  kr_str kept = kr_buf_str(&stream->tail);
-  kr_str out = kr_str_slice(kept, 0, (size_t)(stream->late.edge - stream->base));
-  scan->report = NULL;
-  KR_TRY(kr_redact_scan_advance(scan, out, stream->base, false));
+  scan->counted = stream->late.edge;
   scan->report = &found;
-  kr_status status = kr_redact_scan_advance(scan, kept, stream->base, false);
+  kr_status status = kr_redact_scan_advance(scan, kr_buf_str(&stream->tail), stream->base, false);
   scan->report = &stream->report;
   KR_TRY(status);
   return kr_redact_late_count(stream, &found, n_older);
@@ -170,6 +167,8 @@ static kr_status kr_redact_late_restart(kr_redact_stream *stream, kr_redact_set 
   kr_redact_scan_init(scan, set, &stream->options, kr_redact_stream_sink, stream, NULL);
   scan->pos = stream->base;
   scan->written = stream->base;
+  scan->sieve.from = stream->base;
+  scan->sieve.sieved = stream->base;
   kr_status status = kr_redact_late_cover(stream, scan);
   kr_redact_scan_done(stream->scan);
   kr_sensitive_memory()->release(stream->scan, sizeof(*stream->scan));
