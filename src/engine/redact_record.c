@@ -9,8 +9,7 @@
 #include "secmem/sensitive.h"
 #include "json/json.h"
 
-#define KR_SCRATCH_KEEP_BYTES (1024u * 1024u) /* a larger buffer is not kept for the next record   \
-                                               */
+#define KR_SCRATCH_KEEP_BYTES (1024u * 1024u) /* a larger buffer is not kept */
 #define KR_SCRATCH_ARENA_BYTES (256u * 1024u * 1024u)
 
 struct kr_redactor_scratch {
