@@ -46,7 +46,8 @@ const kr_cli_command kr_cli_commands[] = {
      kr_cli_run_secret_delete},
     {"check", "FILE|FOLDER...", "compile every field of connectors and say what is wrong",
      "Of a folder every file *.json in it is checked. Also lists which secrets, data and\n"
-     "hosts each connector uses. With a home, secrets that do not exist are listed too.\n"
+     "hosts each connector uses, and what each field costs and gives at most (inputs in\n"
+     "bytes). With a home, secrets that do not exist are listed too.\n"
      "Exits with 1 when there are errors.\n",
      0, 1, KR_CLI_ANY_NUMBER, kr_cli_run_check},
     {"render", "-- TEMPLATE", "render a template; secrets show as [REDACTED]",
@@ -83,13 +84,17 @@ const kr_cli_command kr_cli_commands[] = {
      1, kr_cli_run_events_show},
     {"redact", "[FILE...]", "copy files or stdin to stdout without the secrets in them",
      "Finds the values of the organization's secrets in plain and in every common encoding,\n"
-     "and writes what is decided at once: it can stand in a pipe. With --values it needs no\n"
-     "home: a JSON array of strings, or of {\"name\", \"value\"} or {\"name\", \"value_b64\"}.\n"
+     "and writes what is decided at once: it can stand in a pipe. Secrets saved meanwhile are\n"
+     "known at the next write. With --values it needs no home: a JSON array of strings, or of\n"
+     "{\"name\", \"value\"} or {\"name\", \"value_b64\"}.\n"
+     "With --in-place each file is replaced in one step, with its owner and mode; a link is\n"
+     "followed. Whatever fails, the file is as it was. Without a find it is not touched.\n"
      "\n"
      "  service 2>&1 | krosyn redact --stats >service.log\n"
-     "  krosyn redact --values values.json --fail-on-match build.log >/dev/null\n",
+     "  krosyn redact --values values.json --fail-on-match build.log >/dev/null\n"
+     "  krosyn redact --in-place --stats old-logs/*.log\n",
      KR_CLI_BIT(KR_CLI_VALUES) | KR_CLI_BIT(KR_CLI_MARKER_NAMES) | KR_CLI_BIT(KR_CLI_STATS) |
-         KR_CLI_BIT(KR_CLI_FAIL_ON_MATCH),
+         KR_CLI_BIT(KR_CLI_FAIL_ON_MATCH) | KR_CLI_BIT(KR_CLI_IN_PLACE),
      0, KR_CLI_ANY_NUMBER, kr_cli_run_redact},
     {"help", "[COMMAND]", "show help for a command", "", 0, 0, 2, kr_cli_run_help},
 };

@@ -151,16 +151,19 @@ static kr_status kr_redact_entries_dedupe(kr_buf *entries) {
 }
 
 static kr_status kr_redact_set_compile(kr_redact_set *set) {
-  KR_CLEANUP(kr_redact_patterns_done) kr_redact_patterns patterns = kr_redact_patterns_init();
+  kr_redact_patterns *patterns = &set->patterns;
   for (size_t i = 0; i < kr_redact_n_entries(&set->entries); i++) {
     const kr_redact_entry *entry = kr_redact_entry_at(set, i);
     set->n_short += entry->value.len < entry->min_search;
-    KR_TRY(kr_redact_patterns_add(&patterns, set, i));
+    KR_TRY(kr_redact_patterns_add(patterns, set, i));
   }
-  KR_TRY(kr_redact_automaton_build((kr_redact_pattern *)(void *)patterns.forms.ptr,
-                                   patterns.forms.len / sizeof(kr_redact_pattern), &set->forms));
-  return kr_redact_automaton_build((kr_redact_pattern *)(void *)patterns.hex.ptr,
-                                   patterns.hex.len / sizeof(kr_redact_pattern), &set->hex);
+  kr_redact_pattern *forms = (kr_redact_pattern *)(void *)patterns->forms.ptr;
+  kr_redact_pattern *hex = (kr_redact_pattern *)(void *)patterns->hex.ptr;
+  size_t n_forms = patterns->forms.len / sizeof(kr_redact_pattern);
+  size_t n_hex = patterns->hex.len / sizeof(kr_redact_pattern);
+  KR_TRY(kr_redact_automaton_build(forms, n_forms, &set->forms));
+  KR_TRY(kr_redact_automaton_build(hex, n_hex, &set->hex));
+  return kr_sieve_init(&set->sieve, forms, n_forms, hex, n_hex);
 }
 
 kr_status kr_redact_builder_build(kr_redact_builder *builder, kr_redact_set **ret_set,
@@ -172,6 +175,7 @@ kr_status kr_redact_builder_build(kr_redact_builder *builder, kr_redact_set **re
   set->enabled = builder->enabled;
   set->arena = builder->arena;
   set->entries = builder->entries;
+  set->patterns = kr_redact_patterns_init();
   builder->arena = KR_ARENA_INIT(0, NULL); /* taken over */
   builder->entries = KR_BUF_INIT(0, NULL);
   kr_redact_builder_clear(builder);
@@ -201,6 +205,8 @@ void kr_redact_set_free(kr_redact_set *set) {
   kr_redact_automaton_free(set->forms);
   kr_redact_automaton_free(set->hex);
   kr_verify_slot_free(set->verifier);
+  kr_sieve_done(&set->sieve);
+  kr_redact_patterns_done(&set->patterns);
   kr_buf_done(&set->entries);
   kr_arena_done(&set->arena);
   free(set);

@@ -11,6 +11,7 @@
 #include "redact/automaton.h"
 #include "redact/redact.h"
 #include "redact/verify.h"
+#include "redact/sieve.h"
 
 #include <stdatomic.h>
 
@@ -24,6 +25,13 @@ typedef struct kr_redact_entry {
   uint32_t min_search; /* what is shorter is not searched */
 } kr_redact_entry;
 
+typedef struct kr_redact_patterns {
+  kr_arena arena; /* their bytes */
+  kr_buf forms;   /* kr_redact_pattern, for the automaton of that name */
+  kr_buf hex;
+  kr_buf parts; /* of the value that is being added */
+} kr_redact_patterns;
+
 struct kr_redact_set {
   atomic_uint references;
   kr_arena arena; /* names and values */
@@ -32,7 +40,9 @@ struct kr_redact_set {
   uint32_t enabled;           /* KR_REDACT_FORM_BIT of the forms that are searched */
   kr_redact_automaton *forms; /* raw, trimmed, base64 */
   kr_redact_automaton *hex;
-  kr_verify_slot *verifier; /* never NULL; filled by the first check */
+  kr_verify_slot *verifier;    /* never NULL; filled by the first check */
+  kr_redact_patterns patterns; /* sorted; the sieve points to their bytes */
+  kr_sieve sieve;
 };
 
 static inline size_t kr_redact_n_entries(const kr_buf *entries) {
@@ -44,13 +54,6 @@ static inline const kr_redact_entry *kr_redact_entry_at(const kr_redact_set *set
 }
 
 /* forms.c */
-
-typedef struct kr_redact_patterns {
-  kr_arena arena; /* their bytes */
-  kr_buf forms;   /* kr_redact_pattern, for the automaton of that name */
-  kr_buf hex;
-  kr_buf parts; /* of the value that is being added */
-} kr_redact_patterns;
 
 kr_redact_patterns kr_redact_patterns_init(void);
 void kr_redact_patterns_done(kr_redact_patterns *patterns);
