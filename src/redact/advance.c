@@ -43,6 +43,8 @@ static void kr_redact_put_marker(kr_redact_scan *scan, uint32_t value) {
 
 /* Write everything before the frontier. A run that ends at it stays: what touches it joins it. */
 static void kr_redact_write_to(kr_redact_scan *scan, uint64_t frontier) {
+  if (scan->is_lazy && scan->cover.n_runs == 0 && scan->written == 0)
+    return;
   size_t n_gone = 0;
   while (n_gone < scan->cover.n_runs && scan->cover.runs[n_gone].start < frontier) {
     const kr_redact_run *run = &scan->cover.runs[n_gone];
@@ -64,6 +66,14 @@ static void kr_redact_write_to(kr_redact_scan *scan, uint64_t frontier) {
 }
 
 static void kr_redact_begin(kr_redact_scan *scan, uint64_t start, uint64_t until) {
+  const kr_redact_automata *automata = NULL;
+  kr_status status = kr_redact_set_automata(scan->set, &automata);
+  if (status != KR_OK) {
+    kr_redact_scan_fail(scan, status);
+    return;
+  }
+  scan->forms = automata->forms;
+  scan->hex = automata->hex;
   scan->is_exact = true;
   scan->was_exact = true;
   scan->pos = start;
@@ -188,9 +198,10 @@ kr_status kr_redact_scan_advance(kr_redact_scan *scan, kr_str window, uint64_t b
   while (is_decided && scan->pos < end && scan->status == KR_OK)
     is_decided =
         scan->is_exact ? kr_redact_read_on(scan, is_final) : kr_redact_skip(scan, is_final);
-  if (is_final)
+  scan->is_unchanged = scan->is_lazy && scan->cover.n_runs == 0 && scan->written == 0;
+  if (is_final || (scan->set->sieve.n_needles == 0 && !scan->is_exact))
     kr_redact_write_to(scan, end);
-  else
+  else if (scan->is_exact)
     kr_redact_write_to(scan, kr_redact_scan_frontier(scan));
   if (scan->report != NULL)
     kr_redact_scan_fail(scan, kr_redact_hits_flush(&scan->hits, scan->set, scan->report));

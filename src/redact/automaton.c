@@ -201,13 +201,16 @@ static void kr_redact_mark_left(kr_redact_automaton *a) {
   }
 }
 
-kr_status kr_redact_automaton_build(kr_redact_pattern *patterns, size_t n_patterns,
+void kr_redact_patterns_sort(kr_redact_pattern *patterns, size_t n_patterns) {
+  if (n_patterns > 1)
+    qsort(patterns, n_patterns, sizeof(*patterns), kr_redact_pattern_compare);
+}
+
+kr_status kr_redact_automaton_build(const kr_redact_pattern *patterns, size_t n_patterns,
                                     kr_redact_automaton **ret_automaton) {
   size_t n_nodes = 0;
   size_t n_terminals = 0;
   kr_redact_automaton *a = NULL;
-  if (n_patterns > 1)
-    qsort(patterns, n_patterns, sizeof(*patterns), kr_redact_pattern_compare);
   if (!kr_redact_count(patterns, n_patterns, &n_nodes, &n_terminals))
     return KR_LIMIT;
   KR_TRY(kr_redact_automaton_new(n_nodes, n_terminals, n_patterns, &a));

@@ -58,11 +58,14 @@ typedef struct kr_redact_automaton {
   uint32_t root[256]; /* children of the root */
 } kr_redact_automaton;
 
+/** By bytes, then by value and form. */
+void kr_redact_patterns_sort(kr_redact_pattern *patterns, size_t n_patterns);
+
 /**
- * Build from n_patterns patterns, which are sorted in place. Linear in their
- * bytes after the sort. KR_LIMIT when nodes would not fit 32 bits, KR_NOMEM.
+ * Build from n_patterns sorted patterns, linear in their bytes. KR_LIMIT when
+ * nodes would not fit 32 bits, KR_NOMEM.
  */
-kr_status kr_redact_automaton_build(kr_redact_pattern *patterns, size_t n_patterns,
+kr_status kr_redact_automaton_build(const kr_redact_pattern *patterns, size_t n_patterns,
                                     kr_redact_automaton **ret_automaton) KR_MUST_USE;
 
 /** Wipes. NULL is fine. */

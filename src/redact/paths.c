@@ -7,7 +7,7 @@
 #define KR_REDACT_WITHIN_BYTES 16u /* compared of two readings when there is no room */
 
 static uint32_t kr_redact_path_depth(const kr_redact_scan *scan, const kr_redact_path *path) {
-  return scan->set->forms->depth[path->node];
+  return scan->forms->depth[path->node];
 }
 
 /*
@@ -18,7 +18,7 @@ static uint32_t kr_redact_path_depth(const kr_redact_scan *scan, const kr_redact
 static void kr_redact_path_give_up(kr_redact_scan *scan, const kr_redact_path *path) {
   uint32_t depth = kr_redact_path_depth(scan, path);
   uint64_t start = kr_redact_path_start(scan, path, depth, path->resume);
-  uint64_t rest = (uint64_t)(scan->set->forms->max_len - depth) * KR_REDACT_TOKEN_BYTES;
+  uint64_t rest = (uint64_t)(scan->forms->max_len - depth) * KR_REDACT_TOKEN_BYTES;
   kr_redact_scan_cover(scan, start, path->resume + rest, KR_REDACT_NO_VALUE);
 }
 
@@ -36,10 +36,10 @@ static bool kr_redact_path_take(kr_redact_scan *scan, kr_redact_path *path,
   path->resume = scan->pos + token->len;
   path->ends[token->form - KR_FORM_PERCENT] = path->resume;
   for (size_t i = 0; i < token->n_bytes; i++) {
-    path->node = kr_redact_step(scan->set->forms, path->node, token->bytes[i]);
+    path->node = kr_redact_step(scan->forms, path->node, token->bytes[i]);
     path->count++;
     kr_redact_scan_match(scan, path->node, path, path->resume);
-    path->node = kr_redact_settle(scan->set->forms, path->node);
+    path->node = kr_redact_settle(scan->forms, path->node);
   }
   return true;
 }
@@ -70,7 +70,7 @@ void kr_redact_paths_fork(kr_redact_scan *scan, const kr_redact_token *token) {
 }
 
 void kr_redact_paths_step(kr_redact_scan *scan, uint8_t byte) {
-  const kr_redact_automaton *a = scan->set->forms;
+  const kr_redact_automaton *a = scan->forms;
   for (size_t i = 0; i < scan->n_paths; i++) {
     kr_redact_path *path = &scan->paths[i];
     path->node = kr_redact_step(a, path->node, byte);
@@ -134,8 +134,8 @@ static bool kr_redact_path_is_within(const kr_redact_scan *scan, const kr_redact
 static bool kr_redact_path_is_absorbed(const kr_redact_scan *scan, const kr_redact_starts *starts,
                                        size_t index) {
   uint32_t node = scan->paths[index].node;
-  bool is_long = scan->set->forms->depth[node] > KR_REDACT_WITHIN_BYTES;
-  if (is_long || scan->set->forms->needs_left[node])
+  bool is_long = scan->forms->depth[node] > KR_REDACT_WITHIN_BYTES;
+  if (is_long || scan->forms->needs_left[node])
     return false; /* not compared */
   for (size_t i = 0; i < scan->n_paths; i++)
     if (i != index && scan->paths[i].node == node &&

@@ -11,11 +11,36 @@ void kr_redact_scan_init(kr_redact_scan *scan, const kr_redact_set *set,
                          const kr_redact_options *options, kr_redact_sink sink, void *ctx,
                          kr_redact_report *report) {
   memset(scan, 0, offsetof(kr_redact_scan, paths)); /* what follows is written before it is read */
+  memset(&scan->sieve, 0, offsetof(kr_sieve_state, places));
   scan->set = set;
   scan->options = options;
   scan->sink = sink;
   scan->ctx = ctx;
   scan->report = report;
+}
+/* States of the automaton tell what was just read. */
+static void kr_redact_scan_wipe(kr_redact_scan *scan) {
+  if (scan->was_exact)
+    kr_wipe(scan->paths, sizeof(scan->paths) + sizeof(scan->waiting));
+  kr_wipe(scan, offsetof(kr_redact_scan, paths));
+}
+
+void kr_redact_scan_clear(kr_redact_scan *scan) {
+  kr_redact_cover cover = {.runs = scan->cover.runs, .cap_runs = scan->cover.cap_runs};
+  kr_redact_escapes escapes = {.ring = scan->escapes.ring, .cap = scan->escapes.cap};
+  kr_redact_hits hits = scan->hits;
+  kr_sieve_room *room = scan->room;
+  if (hits.n_used > 0) /* of a text that failed */
+    memset(hits.slots, 0, hits.cap * sizeof(*hits.slots));
+  hits.n_used = 0;
+  if (scan->escapes.last > 0)
+    kr_wipe(escapes.ring, escapes.cap * sizeof(*escapes.ring));
+  kr_redact_scan_wipe(scan);
+  scan->cover = cover;
+  memset(&scan->sieve, 0, offsetof(kr_sieve_state, places));
+  scan->escapes = escapes;
+  scan->hits = hits;
+  scan->room = room;
 }
 
 void kr_redact_scan_done(kr_redact_scan *scan) {
@@ -23,10 +48,7 @@ void kr_redact_scan_done(kr_redact_scan *scan) {
   kr_redact_escapes_done(&scan->escapes);
   kr_redact_hits_done(&scan->hits);
   kr_sieve_room_free(scan->room);
-  kr_wipe(scan,
-          offsetof(kr_redact_scan, paths)); /* states of the automaton tell what was just read */
-  if (scan->was_exact)
-    kr_wipe(&scan->paths, sizeof(scan->paths) + sizeof(scan->waiting));
+  kr_redact_scan_wipe(scan);
 }
 
 void kr_redact_scan_fail(kr_redact_scan *scan, kr_status status) {
@@ -82,7 +104,7 @@ static uint64_t kr_redact_crossing(const kr_redact_scan *scan, uint64_t at) {
 /* A shorter pattern's left neighbour can lie outside the longest only as part of an escape. */
 static void kr_redact_widen_shorter(kr_redact_scan *scan, uint32_t at, uint64_t end, uint64_t start,
                                     const kr_redact_path *path) {
-  const kr_redact_automaton *a = scan->set->forms;
+  const kr_redact_automaton *a = scan->forms;
   if (kr_redact_crossing(scan, start) == start)
     return;
   for (at = a->terminals[at].next; at != 0; at = a->terminals[at].next) {
@@ -133,7 +155,7 @@ static void kr_redact_count_hit(kr_redact_scan *scan, uint32_t at, bool is_hex, 
 /* A path counts only what the reading before it cannot: matches that start before their joint. */
 static void kr_redact_count_path(kr_redact_scan *scan, uint32_t at, const kr_redact_path *path,
                                  uint64_t end) {
-  const kr_redact_automaton *a = scan->set->forms;
+  const kr_redact_automaton *a = scan->forms;
   for (; scan->report != NULL && at != 0; at = a->terminals[at].next) {
     uint64_t start = kr_redact_path_start(scan, path, a->terminals[at].len, end);
     if (start >= path->joint)
@@ -148,7 +170,7 @@ static void kr_redact_count_path(kr_redact_scan *scan, uint32_t at, const kr_red
 
 void kr_redact_scan_match(kr_redact_scan *scan, uint32_t node, const kr_redact_path *path,
                           uint64_t end) {
-  const kr_redact_automaton *a = scan->set->forms;
+  const kr_redact_automaton *a = scan->forms;
   uint32_t at = a->outs[node];
   if (at == 0)
     return;
@@ -167,7 +189,7 @@ void kr_redact_scan_match(kr_redact_scan *scan, uint32_t node, const kr_redact_p
 }
 
 static void kr_redact_match_hex(kr_redact_scan *scan, uint64_t end) {
-  const kr_redact_automaton *a = scan->set->hex;
+  const kr_redact_automaton *a = scan->hex;
   uint32_t at = a->outs[scan->hex_node];
   if (at == 0)
     return;
@@ -179,12 +201,12 @@ static void kr_redact_match_hex(kr_redact_scan *scan, uint64_t end) {
 /* The readings without escapes take one byte. */
 static void kr_redact_step_plain(kr_redact_scan *scan, uint8_t byte) {
   uint8_t lower = byte >= 'A' && byte <= 'Z' ? (uint8_t)(byte | 0x20) : byte;
-  scan->node = kr_redact_step(scan->set->forms, scan->node, byte);
+  scan->node = kr_redact_step(scan->forms, scan->node, byte);
   kr_redact_scan_match(scan, scan->node, NULL, scan->pos + 1);
-  scan->node = kr_redact_settle(scan->set->forms, scan->node);
-  scan->hex_node = kr_redact_step(scan->set->hex, scan->hex_node, lower);
+  scan->node = kr_redact_settle(scan->forms, scan->node);
+  scan->hex_node = kr_redact_step(scan->hex, scan->hex_node, lower);
   kr_redact_match_hex(scan, scan->pos + 1);
-  scan->hex_node = kr_redact_settle(scan->set->hex, scan->hex_node);
+  scan->hex_node = kr_redact_settle(scan->hex, scan->hex_node);
 }
 
 /* The character at pos also holds bits of a value just matched: remove it, escaped or not. */
@@ -221,7 +243,7 @@ bool kr_redact_scan_read(kr_redact_scan *scan, bool is_final) {
 
 /* With a match still possible from start on: the first byte that must be held for it. */
 static uint64_t kr_redact_hold(const kr_redact_scan *scan, uint64_t start, uint32_t node) {
-  const kr_redact_automaton *a = scan->set->forms;
+  const kr_redact_automaton *a = scan->forms;
   if (!a->has_left)
     return start;
   uint64_t held = a->needs_left[node] ? start - kr_redact_left(scan, start) : start;
@@ -231,13 +253,13 @@ static uint64_t kr_redact_hold(const kr_redact_scan *scan, uint64_t start, uint3
 
 /* The earliest byte at which something read so far may still be the start of a pattern. */
 uint64_t kr_redact_scan_open(const kr_redact_scan *scan) {
-  uint64_t open = scan->pos - scan->set->forms->depth[scan->node];
-  uint64_t other = scan->pos - scan->set->hex->depth[scan->hex_node];
+  uint64_t open = scan->pos - scan->forms->depth[scan->node];
+  uint64_t other = scan->pos - scan->hex->depth[scan->hex_node];
   open = other < open ? other : open;
   for (size_t i = 0; i < scan->n_paths + scan->n_waiting; i++) {
     const kr_redact_path *path =
         i < scan->n_paths ? &scan->paths[i] : &scan->waiting[i - scan->n_paths];
-    other = kr_redact_path_start(scan, path, scan->set->forms->depth[path->node], path->resume);
+    other = kr_redact_path_start(scan, path, scan->forms->depth[path->node], path->resume);
     open = other < open ? other : open;
   }
   return open;
@@ -261,14 +283,14 @@ void kr_redact_scan_take(kr_redact_scan *scan, const kr_sieve_place *place, bool
 
 uint64_t kr_redact_scan_frontier(const kr_redact_scan *scan) {
   uint64_t frontier = kr_redact_hold(scan, scan->pos, 0);
-  uint64_t held = kr_redact_hold(scan, scan->pos - scan->set->forms->depth[scan->node], scan->node);
+  uint64_t held = kr_redact_hold(scan, scan->pos - scan->forms->depth[scan->node], scan->node);
   frontier = held < frontier ? held : frontier;
-  held = scan->pos - scan->set->hex->depth[scan->hex_node];
+  held = scan->pos - scan->hex->depth[scan->hex_node];
   frontier = held < frontier ? held : frontier;
   for (size_t i = 0; i < scan->n_paths + scan->n_waiting; i++) {
     const kr_redact_path *path =
         i < scan->n_paths ? &scan->paths[i] : &scan->waiting[i - scan->n_paths];
-    uint32_t depth = scan->set->forms->depth[path->node];
+    uint32_t depth = scan->forms->depth[path->node];
     held = kr_redact_hold(scan, kr_redact_path_start(scan, path, depth, path->resume), path->node);
     frontier = held < frontier ? held : frontier;
   }

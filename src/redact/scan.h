@@ -68,9 +68,11 @@ typedef struct kr_redact_scan {
   size_t n_spans;
   kr_redact_sink sink;
   void *ctx;
-  kr_redact_report *report; /* NULL: do not count */
-  kr_status status;         /* the first failure */
-  kr_str window;            /* raw bytes [base, base + window.len) */
+  kr_redact_report *report;         /* NULL: do not count */
+  kr_status status;                 /* the first failure */
+  const kr_redact_automaton *forms; /* of set, from the first exact reading on */
+  const kr_redact_automaton *hex;
+  kr_str window; /* raw bytes [base, base + window.len) */
   uint64_t base;
   uint64_t pos;
   uint64_t written;
@@ -79,6 +81,8 @@ typedef struct kr_redact_scan {
   uint32_t widen_mask; /* bit i: the base64 character at pos + i is mixed with a value */
   bool is_exact;       /* reading every byte, from pos on; else the sieve says where to begin */
   bool was_exact;
+  bool is_lazy;         /* one shot: nothing is written before something is covered */
+  bool is_unchanged;    /* of those: nothing was covered, so nothing was written */
   uint64_t began;       /* where exact reading did */
   uint64_t exact_until; /* readings begun before must be seen to their end */
   uint64_t counted;     /* matches that end at or before are counted already */
@@ -99,6 +103,9 @@ void kr_redact_scan_init(kr_redact_scan *scan, const kr_redact_set *set,
 
 /** Wipes; the window is the caller's. */
 void kr_redact_scan_done(kr_redact_scan *scan);
+
+/** Ready for another text, with the memory that is there; wipes what was read. */
+void kr_redact_scan_clear(kr_redact_scan *scan);
 
 /** Read the byte at pos in every way. False: it starts an escape that is not yet decided. */
 bool kr_redact_scan_read(kr_redact_scan *scan, bool is_final);

@@ -56,10 +56,6 @@ kr_status kr_search_build(const kr_str *needles, size_t n, const kr_search_optio
 void kr_search_free(kr_search *search); /* wipes; NULL is fine */
 KR_DEFINE_FREEP(kr_search_freep, kr_search, kr_search_free)
 
-/** Give back the wiped blocks kept for the next search (2 MiB at most): when idle, and before tests
- * that count allocations. Any thread. */
-void kr_search_trim(void);
-
 /** One occurrence: needle `needle` (its index at build) starts at text.ptr[start]. */
 typedef void (*kr_search_visit)(void *ctx, uint32_t needle, size_t start);
 

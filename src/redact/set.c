@@ -150,6 +150,15 @@ static kr_status kr_redact_entries_dedupe(kr_buf *entries) {
   return KR_OK;
 }
 
+size_t kr_redact_longest_pattern(const kr_buf *patterns) {
+  size_t longest = 0;
+  for (size_t i = 0; i < kr_redact_n_patterns(patterns); i++) {
+    size_t len = kr_redact_patterns_at(patterns)[i].bytes.len;
+    longest = len > longest ? len : longest;
+  }
+  return longest;
+}
+
 static kr_status kr_redact_set_compile(kr_redact_set *set) {
   kr_redact_patterns *patterns = &set->patterns;
   for (size_t i = 0; i < kr_redact_n_entries(&set->entries); i++) {
@@ -157,12 +166,14 @@ static kr_status kr_redact_set_compile(kr_redact_set *set) {
     set->n_short += entry->value.len < entry->min_search;
     KR_TRY(kr_redact_patterns_add(patterns, set, i));
   }
-  kr_redact_pattern *forms = (kr_redact_pattern *)(void *)patterns->forms.ptr;
-  kr_redact_pattern *hex = (kr_redact_pattern *)(void *)patterns->hex.ptr;
-  size_t n_forms = patterns->forms.len / sizeof(kr_redact_pattern);
-  size_t n_hex = patterns->hex.len / sizeof(kr_redact_pattern);
-  KR_TRY(kr_redact_automaton_build(forms, n_forms, &set->forms));
-  KR_TRY(kr_redact_automaton_build(hex, n_hex, &set->hex));
+  kr_redact_pattern *forms = kr_redact_patterns_at(&patterns->forms);
+  kr_redact_pattern *hex = kr_redact_patterns_at(&patterns->hex);
+  size_t n_forms = kr_redact_n_patterns(&patterns->forms);
+  size_t n_hex = kr_redact_n_patterns(&patterns->hex);
+  if (n_forms >= UINT32_MAX - n_hex)
+    return KR_LIMIT;
+  kr_redact_patterns_sort(forms, n_forms);
+  kr_redact_patterns_sort(hex, n_hex);
   return kr_sieve_init(&set->sieve, forms, n_forms, hex, n_hex);
 }
 
@@ -180,6 +191,8 @@ kr_status kr_redact_builder_build(kr_redact_builder *builder, kr_redact_set **re
   builder->entries = KR_BUF_INIT(0, NULL);
   kr_redact_builder_clear(builder);
   kr_status status = kr_verify_slot_new(&set->verifier);
+  if (status == KR_OK)
+    status = kr_redact_lazy_new(&set->lazy);
   if (status == KR_OK)
     status = kr_redact_entries_dedupe(&set->entries);
   if (status == KR_OK)
@@ -202,8 +215,7 @@ void kr_redact_set_free(kr_redact_set *set) {
     return;
   if (atomic_fetch_sub_explicit(&set->references, 1, memory_order_acq_rel) != 1)
     return;
-  kr_redact_automaton_free(set->forms);
-  kr_redact_automaton_free(set->hex);
+  kr_redact_lazy_free(set->lazy);
   kr_verify_slot_free(set->verifier);
   kr_sieve_done(&set->sieve);
   kr_redact_patterns_done(&set->patterns);

@@ -14,9 +14,9 @@
 #include "secmem/sensitive.h"
 
 size_t kr_redact_late_keep(const kr_redact_set *set) {
-  size_t longest = (size_t)set->forms->max_len * KR_REDACT_TOKEN_BYTES;
-  if (set->hex->max_len > longest)
-    longest = set->hex->max_len;
+  size_t longest = kr_redact_longest_pattern(&set->patterns.forms) * KR_REDACT_TOKEN_BYTES;
+  size_t longest_hex = kr_redact_longest_pattern(&set->patterns.hex);
+  longest = longest_hex > longest ? longest_hex : longest;
   return longest > KR_REDACT_LATE_BYTES ? longest : KR_REDACT_LATE_BYTES;
 }
 

@@ -10,6 +10,7 @@
 #define _GNU_SOURCE
 #include "base/buf.h"
 #include "redact/search.h"
+#include "secmem/sensitive.h"
 #include "support/failalloc.h"
 
 #include <setjmp.h>
@@ -481,7 +482,7 @@ static void test_failing_allocations(void **state) {
   size_t n_refused = 0;
   for (size_t n = 0;; n++) {
     KR_CLEANUP(kr_search_freep) kr_search *search = NULL;
-    kr_search_trim();
+    kr_sensitive_trim();
     kr_test_fail_at(n);
     kr_status status = kr_search_build(b.needles, b.n_needles, &options, &search);
     if (kr_test_fail_stop() == 0) {

@@ -90,8 +90,10 @@ static void many_values(void **state) {
         kr_redact_builder_add(builder, KR_STR("K"), i, kr_str_from(value, (size_t)n), NULL), KR_OK);
   }
   assert_int_equal(kr_redact_builder_build(builder, &set, NULL), KR_OK);
-  kr_redact_automaton_validate(set->forms);
-  kr_redact_automaton_validate(set->hex);
+  const kr_redact_automata *automata = NULL;
+  assert_int_equal(kr_redact_set_automata(set, &automata), KR_OK);
+  kr_redact_automaton_validate(automata->forms);
+  kr_redact_automaton_validate(automata->hex);
   for (uint32_t i = 0; i < 3000; i++) {
     char text[64];
     int n = snprintf(text, sizeof(text), "(%u%%2Dkey-%u)", i % 50, i * 7919u);

@@ -192,16 +192,33 @@ static void test_sensitive_pages(void **state) {
 
 static int touch_released(void *ctx) {
   (void)ctx;
-  volatile uint8_t *ptr = kr_sensitive_memory()->alloc(5000);
+  volatile uint8_t *ptr = kr_sensitive_memory()->alloc(1000000); /* too large to be kept */
   if (ptr == NULL)
     return 1;
-  kr_sensitive_memory()->release((void *)(uintptr_t)ptr, 5000);
+  kr_sensitive_memory()->release((void *)(uintptr_t)ptr, 1000000);
   return ptr[4999];
 }
 
 static void test_released_pages_are_unmapped(void **state) {
   (void)state;
   assert_int_equal(child_run(touch_released, NULL), SIGSEGV);
+}
+
+/* Whether kept or mapped anew: nothing of the last use is there. */
+static void test_blocks_come_back_zero(void **state) {
+  (void)state;
+  const kr_allocator *memory = kr_sensitive_memory();
+  static const size_t lens[] = {1, 4096, 5000, 70000, 600000};
+  for (size_t i = 0; i < sizeof lens / sizeof lens[0]; i++)
+    for (size_t round = 0; round < 10; round++) {
+      uint8_t *ptr = memory->alloc(lens[i]);
+      assert_non_null(ptr);
+      for (size_t k = 0; k < lens[i]; k++)
+        assert_int_equal(ptr[k], 0);
+      memset(ptr, 'S', lens[i]);
+      memory->release(ptr, lens[i]);
+    }
+  kr_sensitive_trim();
 }
 
 /* A buffer that outgrows its memory many times leaves nothing behind. */
@@ -213,6 +230,7 @@ static void test_buffer_goes_back_clean(void **state) {
     assert_int_equal(kr_buf_append(&buf, KR_STR(NEEDLE)), KR_OK);
   assert_int_not_equal(kr_str_find(kr_buf_str(&buf), KR_STR(NEEDLE), 50000), SIZE_MAX);
   kr_buf_done(&buf);
+  kr_sensitive_trim();
   is_watching = false;
   assert_true(n_unmaps > 5);
   assert_int_equal(n_dirty_unmaps, 0);
@@ -231,6 +249,7 @@ static void test_arena_goes_back_clean(void **state) {
     assert_int_equal(kr_str_find(kept, KR_STR(NEEDLE), 0), SIZE_MAX);
   }
   kr_arena_done(&arena);
+  kr_sensitive_trim();
   is_watching = false;
   assert_true(n_unmaps > 3);
   assert_int_equal(n_dirty_unmaps, 0);
@@ -247,6 +266,7 @@ int main(void) {
       ROW(test_failing_allocations),
       ROW(test_long_secret_goes_back_clean),
       ROW(test_sensitive_pages),
+      ROW(test_blocks_come_back_zero),
       ROW(test_released_pages_are_unmapped),
       ROW(test_buffer_goes_back_clean),
       ROW(test_arena_goes_back_clean),
