@@ -77,7 +77,7 @@ static size_t kr_verify_shared(kr_str a, kr_str b) {
 
 static bool kr_verify_test(const kr_verify_index *index, uint32_t first) {
   uint32_t at = (first * 0x9E3779B1u) >> (32 - index->table_bits);
-  return (index->table.ptr[at / 8] >> (at % 8) & 1u) != 0;
+  return (((unsigned)index->table.ptr[at / 8] >> (at % 8)) & 1u) != 0;
 }
 
 /* The marker at `start` of the output: its bytes; 0: there is none. Its name is one of the set. */

@@ -108,7 +108,7 @@ static void forms_can_be_off(void **state) {
   static const kr_redact_form forms[] = {KR_FORM_PERCENT, KR_FORM_JSON_TWICE, KR_FORM_JSON,
                                          KR_FORM_HTML,    KR_FORM_BASE64,     KR_FORM_HEX,
                                          KR_FORM_LINE,    KR_FORM_LEAF,       KR_FORM_RAW};
-  static const char *const texts[] = {"s3cr%20et/va\"lue",
+  static const char *const texts[] = {"s3cr%20et/va%22lue",
                                       "s3cr et/va\\\\\\\"lue",
                                       "s3cr et/va\\\"lue",
                                       "s3cr et/va&quot;lue",
