@@ -41,6 +41,8 @@ static const row rows[] = {
      "dXNlcjogYQ0KcGFzczogYg== dXNlcjogYQpwYXNzOiBi", M "== " M},
     {"lines: a single line is no part", "0123456789abcdef0123", "0123456789abcdef",
      "0123456789abcdef"},
+    {"lines: a short value is not searched with longer breaks either", "ab\n", "ab\n ab\r\n",
+     "ab\n ab\r\n"},
     {"pem: framing stays", PEM, "-----BEGIN KEY-----\n-----END KEY-----\n",
      "-----BEGIN KEY-----\n-----END KEY-----\n"},
     {"pem: lines", PEM, "MIIEpAIBAAKCAQEA7bq1 zZ0Yk3hFh8s9 short== zZ0Yk3hF",
