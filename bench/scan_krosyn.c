@@ -40,6 +40,7 @@ static void kr_scan_need_automaton(kr_scan_state *state) {
     kr_bench_die("automaton", "out of memory");
   for (size_t i = 0; i < n; i++)
     patterns[i] = (kr_redact_pattern){.bytes = state->needles->list[i], .value = (uint32_t)i};
+  kr_redact_patterns_sort(patterns, n);
   if (kr_redact_automaton_build(patterns, n, &state->automaton) != KR_OK)
     kr_bench_die("automaton", "not built");
   free(patterns);

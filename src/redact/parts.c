@@ -203,6 +203,8 @@ kr_status kr_redact_parts_add(const kr_redact_entry *entry, uint32_t enabled, kr
   size_t first = kr_redact_n_parts(parts);
   const kr_redact_taking taking = {
       .enabled = enabled, .min_search = entry->min_search, .arena = arena, .parts = parts};
+  if (entry->value.len < entry->min_search)
+    return KR_OK; /* nor with longer line breaks */
   KR_TRY(kr_redact_take_text(&taking, entry->value, 0, KR_FORM_RAW));
   KR_TRY(kr_redact_take_json(&taking, kr_str_trim(entry->value)));
   kr_redact_parts_dedupe(parts, first);

@@ -395,6 +395,8 @@ size_t kr_naive_cover(const kr_naive_value *values, size_t n_values, kr_str text
   size_t n_matches = 0;
   KR_ASSERT(text.len < NAIVE_TEXT_MAX);
   for (size_t i = 0; i < n_values; i++) {
+    if (values[i].len < KR_REDACT_MIN_SEARCH_BYTES)
+      continue; /* also where other line breaks make it longer */
     n_matches += search_breaks(values[i], text, covered);
     n_matches += search_breaks(trim(values[i]), text, covered);
     n_matches += search_lines(values[i], text, covered);

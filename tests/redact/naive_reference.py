@@ -211,7 +211,7 @@ def single_lines(value):
     lines = [line.strip(BLANKS) for line in re.split(rb"\r\n|\r|\n", value)]
     if len([line for line in lines if line]) < 2:
         return []
-    return [line for line in lines if len(line) >= MIN_LINE and not re.match(rb"-----(BEGIN|END)", line)]
+    return [line for line in lines if not re.match(rb"-----(BEGIN|END) .*-----$", line)]
 
 
 def newline_styles(value):
@@ -242,22 +242,35 @@ def json_leaves(value):
 
 
 def url_leaves(value):
-    found = re.match(rb"[A-Za-z][A-Za-z0-9+.-]*://([^/?#\s]*)@", value.strip(BLANKS))
+    found = re.match(rb"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)@", value.strip(BLANKS))
     if found is None:
         return []
     parts = found[1].split(b":", 1)
     return parts + [urllib.parse.unquote_to_bytes(part) for part in parts]
 
 
-def values_of(value, forms):
-    """The values that stand for one: as it is, trimmed, with other newlines, its lines, its parts."""
-    whole = [value, value.strip(BLANKS)]
+def pem_leaves(value):
+    return single_lines(value) if b"-----BEGIN " in value else []
+
+
+def texts_of(text, forms, least):
+    """What stands for a text of at least so many bytes: itself, trimmed, with other newlines; its lines, its parts."""
+    whole = [text, text.strip(BLANKS)]
     if "lines" in forms:
         whole += [styled for each in whole for styled in newline_styles(each)]
-    parts = single_lines(value) if "lines" in forms else []
+    texts = [each for each in whole if len(each) >= least]
+    texts += [line for line in single_lines(text) if len(line) >= MIN_LINE] if "lines" in forms else []
     if "leaves" in forms:
-        parts += [leaf for leaf in json_leaves(value) + url_leaves(value) if len(leaf) >= MIN_LEAF]
-    return {each for each in whole + parts if len(each) >= MIN_SEARCH}
+        texts += [leaf for leaf in url_leaves(text) + pem_leaves(text) if len(leaf) >= MIN_LEAF]
+    return texts
+
+
+def values_of(value, forms):
+    """The values that stand for one: as it is, and the strings in it when it is JSON, each a text with parts of its own."""
+    texts = texts_of(value, forms, 0)
+    if "leaves" in forms:
+        texts += [each for leaf in json_leaves(value) for each in texts_of(leaf, forms, MIN_LEAF)]
+    return {each for each in texts if len(each) >= MIN_SEARCH}
 
 
 # -- how hard a case is, and how safe an output ------------------------------------------------------------------------

@@ -21,18 +21,11 @@
 #define EVERY_CUT UINT32_MAX
 #define BEFORE "before:"
 
-/* Bits of forms; FORMS_HERE are those that a set has now, there being no choice. */
-#define FORMS_HERE (FORM_PERCENT | FORM_JSON | FORM_TWICE | FORM_HTML | FORM_BASE64 | FORM_HEX)
-enum {
-  FORM_PERCENT = 1,
-  FORM_JSON = 2,
-  FORM_TWICE = 4,
-  FORM_HTML = 8,
-  FORM_BASE64 = 16,
-  FORM_HEX = 32,
-  FORM_LINES = 64,
-  FORM_LEAVES = 128
-};
+/* Bits of forms in requests, in this order. */
+static const kr_redact_form forms_here[] = {KR_FORM_PERCENT, KR_FORM_JSON, KR_FORM_JSON_TWICE,
+                                            KR_FORM_HTML,    KR_FORM_BASE64, KR_FORM_HEX,
+                                            KR_FORM_LINE,    KR_FORM_LEAF};
+#define N_FORMS_HERE (sizeof(forms_here) / sizeof(forms_here[0]))
 
 typedef enum verdict {
   VERDICT_OK,
@@ -79,14 +72,18 @@ static bool answer_set(kr_redact_set **set) {
   KR_CLEANUP(kr_redact_builder_freep) kr_redact_builder *builder = NULL;
   uint32_t forms = 0;
   uint32_t n_values = 0;
+  uint32_t enabled = 0;
   verdict said = VERDICT_OK;
   kr_redact_set_free(*set);
   *set = NULL;
   if (!read_number(&forms) || !read_number(&n_values) ||
       kr_redact_builder_new(&builder, NULL) != KR_OK)
     return false;
-  if (forms != FORMS_HERE)
+  if (forms >> N_FORMS_HERE != 0)
     said = VERDICT_FORMS_UNKNOWN;
+  for (size_t i = 0; i < N_FORMS_HERE; i++)
+    enabled |= (forms >> i & 1u) != 0 ? KR_REDACT_FORM_BIT(forms_here[i]) : 0u;
+  kr_redact_builder_set_forms(builder, enabled);
   for (uint32_t i = 0; i < n_values; i++) {
     if (!read_bytes(&value))
       return false;

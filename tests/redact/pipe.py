@@ -10,8 +10,8 @@ import subprocess
 
 LEVELS = ("scalar", "ssse3", "avx2", "avx512")  # of KROSYN_CPU; what a machine lacks falls back to what it has
 FORM_BITS = {"percent": 1, "json": 2, "twice": 4, "html": 8, "base64": 16, "hex": 32, "lines": 64, "leaves": 128}
-FORMS_HERE = ("percent", "json", "twice", "html", "base64", "hex")  # what pipe.c accepts: FORMS_HERE there
-HAS_CHOICE = False  # of forms, set by set
+FORMS_HERE = tuple(FORM_BITS)
+HAS_CHOICE = True  # of forms, set by set
 EVERY_CUT = 0xFFFFFFFF
 VERDICTS = ("ok", "value refused", "forms unknown", "failed", "stream differs", "limit")
 

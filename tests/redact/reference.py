@@ -159,6 +159,8 @@ def text_parts(text, least):
 
 
 def parts(value):
+    if len(value) < 4:
+        return set()
     found = list(text_parts(value, 4))
     for leaf in json_leaves(value.strip(BLANKS)):
         found += text_parts(leaf, 8)

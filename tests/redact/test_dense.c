@@ -52,6 +52,7 @@ static const kr_redact_automaton *need(void *ctx) {
   if (w->automaton == NULL) {
     for (uint32_t i = 0; i < N_NEEDLES; i++)
       patterns[i] = (kr_redact_pattern){.bytes = w->list[i], .value = i};
+    kr_redact_patterns_sort(patterns, N_NEEDLES);
     assert_int_equal(kr_redact_automaton_build(patterns, N_NEEDLES, &w->automaton), KR_OK);
   }
   return w->automaton;

@@ -41,6 +41,8 @@ static const row rows[] = {
      "dXNlcjogYQ0KcGFzczogYg== dXNlcjogYQpwYXNzOiBi", M "== " M},
     {"lines: a single line is no part", "0123456789abcdef0123", "0123456789abcdef",
      "0123456789abcdef"},
+    {"lines: a short value is not searched with longer breaks either", "ab\n", "ab\n ab\r\n",
+     "ab\n ab\r\n"},
     {"pem: framing stays", PEM, "-----BEGIN KEY-----\n-----END KEY-----\n",
      "-----BEGIN KEY-----\n-----END KEY-----\n"},
     {"pem: lines", PEM, "MIIEpAIBAAKCAQEA7bq1 zZ0Yk3hFh8s9 short== zZ0Yk3hF",
@@ -108,7 +110,7 @@ static void forms_can_be_off(void **state) {
   static const kr_redact_form forms[] = {KR_FORM_PERCENT, KR_FORM_JSON_TWICE, KR_FORM_JSON,
                                          KR_FORM_HTML,    KR_FORM_BASE64,     KR_FORM_HEX,
                                          KR_FORM_LINE,    KR_FORM_LEAF,       KR_FORM_RAW};
-  static const char *const texts[] = {"s3cr%20et/va\"lue",
+  static const char *const texts[] = {"s3cr%20et/va%22lue",
                                       "s3cr et/va\\\\\\\"lue",
                                       "s3cr et/va\\\"lue",
                                       "s3cr et/va&quot;lue",
