@@ -102,10 +102,11 @@ KR_API kr_status kr_dump(const kr_dump_options *options, kr_text *ret_text,
 
 /** What a connector needs and does, beside its findings. Borrowed for the visit. */
 typedef struct kr_check_fact {
-  const char *kind;   /* "secret", "missing-secret", "reference", "host" */
+  const char *kind;   /* "secret", "missing-secret", "reference", "host", "fuel", "output" */
   const char *field;  /* where ("perform.url") */
-  const char *value;  /* the name, "$payload.order.id", "https://crm.example.com" */
-  const char *detail; /* context for a secret, else "" */
+  const char *value;  /* the name, "$payload.order.id", "https://crm.example.com"; of fuel and
+                         output an upper bound: "41 + 3/32 x payload", inputs in bytes */
+  const char *detail; /* context for a secret, the limit of fuel and output, else "" */
 } kr_check_fact;
 typedef kr_status (*kr_check_visit)(void *ctx, const kr_check_fact *fact);
 

@@ -19,10 +19,9 @@ static const struct {
   const char *kind;
   const char *title;
 } kr_cli_fact_kinds[] = {
-    {"secret", "secrets"},
-    {"missing-secret", "missing secrets"},
-    {"reference", "data"},
-    {"host", "hosts"},
+    {"secret", "secrets"},     {"missing-secret", "missing secrets"},
+    {"reference", "data"},     {"host", "hosts"},
+    {"fuel", "fuel, at most"}, {"output", "bytes of output, at most"},
 };
 #define KR_CLI_N_FACT_KINDS (sizeof kr_cli_fact_kinds / sizeof kr_cli_fact_kinds[0])
 

@@ -46,7 +46,8 @@ const kr_cli_command kr_cli_commands[] = {
      kr_cli_run_secret_delete},
     {"check", "FILE|FOLDER...", "compile every field of connectors and say what is wrong",
      "Of a folder every file *.json in it is checked. Also lists which secrets, data and\n"
-     "hosts each connector uses. With a home, secrets that do not exist are listed too.\n"
+     "hosts each connector uses, and what each field costs and gives at most (inputs in\n"
+     "bytes). With a home, secrets that do not exist are listed too.\n"
      "Exits with 1 when there are errors.\n",
      0, 1, KR_CLI_ANY_NUMBER, kr_cli_run_check},
     {"render", "-- TEMPLATE", "render a template; secrets show as [REDACTED]",

@@ -8,6 +8,7 @@
 
 #define KR_CHECK_ARENA_BYTES (8u * 1024u * 1024u)
 #define KR_CHECK_VALUE_BYTES 2048u
+#define KR_CHECK_DETAIL_BYTES 128u
 
 typedef struct kr_checker {
   const kr_plan *plan;
@@ -24,7 +25,44 @@ static kr_status kr_check_fact_give(const kr_checker *checker, const char *kind,
   return checker->facts == NULL ? KR_OK : checker->facts(checker->ctx, &fact);
 }
 
-static kr_status kr_check_item(const kr_checker *checker, const kr_plan_item *item) {
+/* "41 + 3/32 x payload + 1/32 x secrets": each input in bytes. */
+static void kr_check_bound_write(const kr_bound *bound, const char *unit, uint64_t limit,
+                                 char out[KR_CHECK_VALUE_BYTES]) {
+  static const char *const inputs[] = {"payload", "lookup", "processed", "secrets"};
+  bool is_limit = bound->is_open || bound->fixed >= limit;
+  int len = snprintf(out, KR_CHECK_VALUE_BYTES, "%llu",
+                     (unsigned long long)(is_limit ? limit : bound->fixed));
+  for (size_t i = 0; !is_limit && i < KR_COST_INPUTS; i++)
+    if (bound->per[i] > 0)
+      len += snprintf(out + len, KR_CHECK_VALUE_BYTES - (size_t)len, " + %llu%s x %s",
+                      (unsigned long long)bound->per[i], unit, inputs[i]);
+}
+
+/* What a render costs and gives at most; beyond its limit it ends in an error. */
+static kr_status kr_check_cost(const kr_checker *checker, const kr_plan_item *item,
+                               kr_error *reterr) {
+  kr_cost cost;
+  char value[KR_CHECK_VALUE_BYTES];
+  char detail[KR_CHECK_DETAIL_BYTES];
+  if (kr_program_cost(item->program, &cost) != KR_OK)
+    return kr_fail_nomem(reterr);
+  kr_check_bound_write(&cost.fuel, "/32", KR_LIMIT_FUEL, value);
+  if (cost.open_by != NULL)
+    (void)snprintf(detail, sizeof detail, "the limit: %s has no bound of its own", cost.open_by);
+  else
+    (void)snprintf(detail, sizeof detail, "limit %u", KR_LIMIT_FUEL);
+  KR_TRY(kr_check_fact_give(checker, "fuel", item->path, kr_str_cstr(value), detail));
+  kr_sink sink = kr_program_sink(item->program);
+  if (sink == KR_SINK_CONDITION)
+    return KR_OK;
+  kr_check_bound_write(&cost.output, "", kr_render_output_limit(sink), value);
+  (void)snprintf(detail, sizeof detail, "%s %zu bytes",
+                 cost.output.is_open ? "the limit," : "limit", kr_render_output_limit(sink));
+  return kr_check_fact_give(checker, "output", item->path, kr_str_cstr(value), detail);
+}
+
+static kr_status kr_check_item(const kr_checker *checker, const kr_plan_item *item,
+                               kr_error *reterr) {
   if (item->program == NULL)
     return KR_OK;
   unsigned secret = 0;
@@ -36,6 +74,7 @@ static kr_status kr_check_item(const kr_checker *checker, const kr_plan_item *it
   for (size_t i = 0; i < kr_program_n_references(item->program); i++)
     KR_TRY(kr_check_fact_give(checker, "reference", item->path,
                               kr_program_reference(item->program, i), ""));
+  KR_TRY(kr_check_cost(checker, item, reterr));
   bool is_url = item == &checker->plan->url || item == &checker->plan->lookup_url;
   if (!is_url)
     return KR_OK;
@@ -79,7 +118,7 @@ static kr_status kr_check_plan(kr_checker *checker, kr_engine *engine, kr_str or
     KR_TRY(kr_plan_report(plan, checker->findings, checker->ctx));
   const kr_plan_item *item = NULL;
   for (size_t i = 0; kr_plan_item_at(plan, i, &item); i++)
-    KR_TRY(kr_check_item(checker, item));
+    KR_TRY(kr_check_item(checker, item, reterr));
   size_t n_missing = 0;
   if (engine != NULL)
     KR_TRY(kr_check_names(checker, engine, org, &n_missing, reterr));

@@ -346,6 +346,8 @@ kr_secret_set kr_program_secrets(const kr_program *program) { return program->se
 
 bool kr_program_is_untrusted(const kr_program *program) { return program->is_untrusted; }
 
+kr_sink kr_program_sink(const kr_program *program) { return program->sink; }
+
 bool kr_program_uses_lookup(const kr_program *program) { return program->uses_lookup; }
 
 kr_str kr_program_origin(const kr_program *program) { return program->origin; }

@@ -119,6 +119,8 @@ kr_secret_set kr_program_secrets(const kr_program *program);
 /** The marks of the whole result, for kr_field_marks. */
 bool kr_program_is_untrusted(const kr_program *program);
 
+kr_sink kr_program_sink(const kr_program *program);
+
 /** Does any reference read $lookup? */
 bool kr_program_uses_lookup(const kr_program *program);
 
@@ -139,6 +141,34 @@ bool kr_program_secret_site(const kr_program *program, size_t index, unsigned *r
 /** Static words for kr_span.context ("url path", "header value", "json string") and transforms. */
 const char *kr_context_name(uint8_t context);
 const char *kr_function_name(uint8_t function);
+
+/** What bounds are counted in: bytes of JSON text, and bytes of all secrets the program names. */
+typedef enum kr_cost_input {
+  KR_COST_PAYLOAD,
+  KR_COST_LOOKUP,
+  KR_COST_PROCESSED,
+  KR_COST_SECRETS,
+  KR_COST_INPUTS
+} kr_cost_input;
+
+/** At most fixed + per[i] for each byte of input i; for fuel per[i] counts in 32nds. */
+typedef struct kr_bound {
+  bool is_open; /* no such sum is known: only the limits of a render bound it */
+  uint64_t fixed;
+  uint64_t per[KR_COST_INPUTS];
+} kr_bound;
+
+typedef struct kr_cost {
+  kr_bound fuel;
+  kr_bound output;     /* bytes */
+  const char *open_by; /* the function that leaves the fuel open, or NULL. Static */
+} kr_cost;
+
+/**
+ * Upper bounds of any render of the program but a preview, in time linear in
+ * its size. KR_NOMEM.
+ */
+kr_status kr_program_cost(const kr_program *program, kr_cost *ret_cost) KR_MUST_USE;
 
 /** What a stage before the program made: shown, then forgotten. */
 typedef enum kr_compile_stage {

@@ -32,6 +32,9 @@
 #define KR_LIMIT_SPANS 65536u /* marked stretches of one output */
 #define KR_LIMIT_FUEL 200000u /* 1 per instruction, 1 per 32 bytes read or written */
 
+/** Bytes that a render for this sink may have. */
+size_t kr_render_output_limit(kr_sink sink);
+
 /** Rendered bytes and their provenance. Sensitive memory. */
 typedef struct kr_rendered {
   kr_buf buf;

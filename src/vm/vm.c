@@ -417,7 +417,7 @@ static kr_status kr_vm_explain(kr_vm *vm, kr_status status) {
   return status;
 }
 
-static size_t kr_vm_output_limit(kr_sink sink) {
+size_t kr_render_output_limit(kr_sink sink) {
   if (sink == KR_SINK_URL)
     return KR_LIMIT_URL_BYTES;
   return sink == KR_SINK_HEADER ? KR_LIMIT_HEADER_BYTES : KR_LIMIT_BODY_BYTES;
@@ -432,7 +432,7 @@ static kr_status kr_vm_prepare(kr_vm *vm, const kr_program *program, const kr_re
   vm->pc = 0;
   vm->n_frames = 0;
   vm->has_now = false;
-  vm->output_limit = kr_vm_output_limit(program->sink);
+  vm->output_limit = kr_render_output_limit(program->sink);
   vm->fuel = input->fuel == 0 ? KR_LIMIT_FUEL : input->fuel;
   vm->owed = 0;
   vm->slots = NULL;

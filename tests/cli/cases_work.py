@@ -137,7 +137,38 @@ class Check(HomeCase):
         (report,) = json.loads(self.must("check", "--json", path).out)
         self.assertTrue(report["ok"])
         kinds = {fact["kind"] for fact in report["facts"]}
-        self.assertEqual(kinds, {"secret", "reference", "host"})
+        self.assertEqual(kinds, {"secret", "reference", "host", "fuel", "output"})
+
+    def test_cost_and_output(self):
+        one = json.loads(connector("https://crm.example.com"))
+        one["perform"]["headers"] = {"X-A": "plain", "X-B": "repeat('ab', 8)", "X-C": "sha256($secret.CRM_API_KEY)",
+                                     "X-D": "join(',', unique($payload.tags))"}
+        one["perform"]["body"] = {"text": "$payload.name"}
+        path = self.write("c.json", json.dumps(one))
+        (report,) = json.loads(self.must("check", "--json", path).out)
+        facts = {(f["kind"], f["field"]): (f["value"], f["detail"]) for f in report["facts"] if f["kind"] in ("fuel", "output")}
+        header = lambda kind, name: facts[kind, "perform.headers." + name]
+        self.assertEqual(header("output", "X-A"), ("5", "limit 8192 bytes"))
+        self.assertEqual(header("output", "X-B"), ("16", "limit 8192 bytes"))
+        self.assertEqual(header("output", "X-C"), ("64", "limit 8192 bytes"))
+        self.assertRegex(header("fuel", "X-C")[0], r"^\d+ \+ \d+/32 x secrets$")
+        self.assertEqual(header("fuel", "X-D"), ("200000", "the limit: unique has no bound of its own"))
+        self.assertEqual(header("output", "X-D"), ("8192", "the limit, 8192 bytes"))
+        self.assertRegex(facts["output", "perform.body"][0], r"^\d+ \+ 1 x payload$")
+        self.assertNotIn(("output", "trigger"), facts)
+        self.assertIn(("fuel", "trigger"), facts)
+        out = self.must("check", path).out.decode()
+        self.assertIn("fuel, at most", out)
+        self.assertIn("bytes of output, at most", out)
+
+    def test_every_part_of_a_folder(self):
+        for name in ("a.json", "b.json"):
+            self.write(name, connector("https://crm.example.com"))
+        out = self.must("check", self.dir).out.decode()
+        for text in ("secrets", "path", "header value", "$payload.id", "https://crm.example.com", "fuel, at most", "output, at most", "2 connectors, 0 with errors"):
+            self.assertIn(text, out)
+        self.write("c.json", "{}")
+        self.fails(1, "check", self.dir)
 
     def test_error_with_caret(self):
         bad = json.loads(connector("https://crm.example.com"))

@@ -15,6 +15,7 @@
  *   k ok, compile, render, payload   e "code offset len message" of every error   i lints likewise
  *   o bytes   s "offset len A,B context transform,..." of every span   d "transform A bytes"
  *   n null   c truth of a condition   f fuel used   T tree   C canonical text   N steps of the code
+ *   Z bounds: "fuel output", each "open fixed payload lookup processed secrets"
  */
 #include "base/wire.h"
 #include "lang/program.h"
@@ -260,6 +261,25 @@ static void kr_pipe_number(uint8_t key, uint32_t number) {
   kr_pipe_put_buf(key, &line);
 }
 
+static void kr_pipe_bound(const kr_bound *bound, kr_buf *line) {
+  kr_pipe_check(kr_buf_printf(line, "%d %llu", bound->is_open, (unsigned long long)bound->fixed) ==
+                    KR_OK,
+                "memory");
+  for (unsigned i = 0; i < KR_COST_INPUTS; i++)
+    kr_pipe_check(kr_buf_printf(line, " %llu", (unsigned long long)bound->per[i]) == KR_OK,
+                  "memory");
+  kr_pipe_check(kr_buf_byte(line, ' ') == KR_OK, "memory");
+}
+
+static void kr_pipe_cost(const kr_program *program) {
+  kr_buf line = kr_pipe_buf();
+  kr_cost cost;
+  kr_pipe_check(kr_program_cost(program, &cost) == KR_OK, "cost");
+  kr_pipe_bound(&cost.fuel, &line);
+  kr_pipe_bound(&cost.output, &line);
+  kr_pipe_put_buf('Z', &line);
+}
+
 static void kr_pipe_render(kr_pipe *pipe, const kr_program *program, const kr_render_input *input) {
   kr_error error = {0};
   bool truth = false;
@@ -269,6 +289,7 @@ static void kr_pipe_render(kr_pipe *pipe, const kr_program *program, const kr_re
   kr_pipe_answer(pipe, program, status, truth, &error);
   kr_pipe_number('f', (input->fuel == 0 ? KR_LIMIT_FUEL : input->fuel) - pipe->vm->fuel);
   kr_pipe_number('N', program->n_code);
+  kr_pipe_cost(program);
 }
 
 /* Bytes 0, 1, 2, ... and one moment, so that a case has one answer. */

@@ -46,6 +46,7 @@ class Answer:
         self.truth = fields.get("c", [None])[0]
         self.fuel = int(fields.get("f", [b"0"])[0])
         self.n_code = int(fields.get("N", [b"0"])[0])
+        self.bounds = [int(n) for n in fields.get("Z", [b""])[0].split()]
         self.tree = fields.get("T", [None])[0]
         self.canonical = fields.get("C", [None])[0]
 

@@ -222,6 +222,51 @@ static void kr_test_compile_nomem(void **state) {
   fail_msg("the compile never ran out of allocations to refuse");
 }
 
+static void kr_test_cost_nomem(void **state) {
+  (void)state;
+  kr_secret_names names = {0};
+  kr_compile_options options = {.sink = KR_SINK_JSON, .secrets = &names};
+  kr_diagnostics diagnostics;
+  KR_CLEANUP(kr_program_freep) kr_program *program = NULL;
+  assert_int_equal(kr_compile(kr_str_cstr(kr_sample), &options, &program, &diagnostics), KR_OK);
+  for (size_t n = 0; n < 100; n++) {
+    kr_cost cost;
+    kr_test_fail_at(n);
+    kr_status status = kr_program_cost(program, &cost);
+    if (kr_test_fail_stop() == 0) {
+      assert_int_equal(status, KR_OK);
+      assert_false(cost.fuel.is_open || cost.output.is_open);
+      assert_true(n > 0);
+      return;
+    }
+    assert_int_equal(status, KR_NOMEM);
+    assert_true(cost.fuel.is_open && cost.output.is_open); /* never a bound that was not found */
+  }
+  fail_msg("no allocation was left to refuse");
+}
+
+/* A bound beyond all sense is no bound: sums of sums must not wrap around to a small one. */
+static void kr_test_cost_is_huge(void **state) {
+  kr_fixture *fixture = *state;
+  kr_diagnostics diagnostics;
+  kr_secret_names names = {0};
+  kr_compile_options options = {.sink = KR_SINK_TEXT, .secrets = &names};
+  kr_buf_reset(&fixture->text);
+  assert_int_equal(kr_buf_printf(&fixture->text, "${"), KR_OK);
+  for (unsigned i = 0; i < 20; i++)
+    assert_int_equal(kr_buf_printf(&fixture->text, "repeat("), KR_OK);
+  assert_int_equal(kr_buf_printf(&fixture->text, "$payload.x"), KR_OK);
+  for (unsigned i = 0; i < 20; i++)
+    assert_int_equal(kr_buf_printf(&fixture->text, ", 1000000)"), KR_OK);
+  assert_int_equal(kr_buf_printf(&fixture->text, "}"), KR_OK);
+  KR_CLEANUP(kr_program_freep) kr_program *program = NULL;
+  kr_cost cost;
+  assert_int_equal(kr_compile(kr_buf_str(&fixture->text), &options, &program, &diagnostics), KR_OK);
+  assert_int_equal(kr_program_cost(program, &cost), KR_OK);
+  assert_true(cost.fuel.is_open && cost.output.is_open);
+  assert_string_equal(cost.open_by, "repeat");
+}
+
 #define KR_LIMIT_TEST(function) cmocka_unit_test_setup_teardown(function, kr_setup, kr_teardown)
 
 int main(void) {
@@ -232,6 +277,7 @@ int main(void) {
       KR_LIMIT_TEST(kr_test_secret_name),    KR_LIMIT_TEST(kr_test_outputs),
       KR_LIMIT_TEST(kr_test_fuel),           KR_LIMIT_TEST(kr_test_diagnostics_max),
       KR_LIMIT_TEST(kr_test_slots),          cmocka_unit_test(kr_test_compile_nomem),
+      KR_LIMIT_TEST(kr_test_cost_is_huge),   cmocka_unit_test(kr_test_cost_nomem),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
