@@ -62,7 +62,8 @@ static kr_status kr_preview_compile(kr_previewer *previewer, kr_sink sink, kr_fi
                                       .field = "template",
                                       .missing = KR_MISSING_STRICT,
                                       .secrets = &previewer->names,
-                                      .is_processed_open = true};
+                                      .is_processed_open = true,
+                                      .evaluator = kr_vm_evaluator()};
   kr_status status =
       kr_compile(previewer->options->text, &options, &previewer->program, &previewer->diagnostics);
   KR_TRY(kr_preview_findings(previewer, visit, ctx));

@@ -100,6 +100,24 @@ static void kr_emit_constant(kr_compiler *compiler, kr_json_type type, kr_str te
   kr_emit(compiler, KR_OP_CONSTANT, 0, 0, kr_emit_constant_index(compiler, type, text), node);
 }
 
+/* The value that fold.c found for a node, as one constant. */
+static void kr_emit_folded(kr_compiler *compiler, const kr_node *node) {
+  kr_json constant = {0};
+  kr_status status = kr_fold_copy(node->constant, &compiler->program->arena, &constant);
+  if (status != KR_OK) {
+    compiler->status = status;
+    return;
+  }
+  kr_emit(compiler, KR_OP_CONSTANT, 0, 0, kr_emit_count(&compiler->constants, sizeof(kr_json)),
+          node);
+  kr_emit_append(compiler, &compiler->constants, &constant, sizeof(constant));
+}
+
+/* What fold.c knows of a node, unless this is the plain program. */
+static const kr_json *kr_emit_known(const kr_compiler *compiler, const kr_node *node) {
+  return compiler->options->is_plain ? NULL : node->constant;
+}
+
 static bool kr_emit_same_step(const kr_step *a, const kr_step *b) {
   return a->is_index == b->is_index && a->is_optional == b->is_optional &&
          (a->is_index ? a->index == b->index : kr_str_equal(a->name, b->name));
@@ -195,13 +213,21 @@ static void kr_emit_and_or(kr_compiler *compiler, const kr_node *node) {
   bool is_and = node->function == KR_FUNCTION_AND;
   uint32_t decided = 0;
   uint32_t end = 0;
-  for (const kr_node *arg = node->first; arg != NULL; arg = arg->next) {
+  bool is_decided = false; /* by a constant: what stands behind it is never needed */
+  for (const kr_node *arg = node->first; arg != NULL && !is_decided; arg = arg->next) {
+    const kr_json *known = kr_emit_known(compiler, arg);
+    if (known != NULL) {
+      is_decided = kr_fold_truth(known) != is_and;
+      continue;
+    }
     kr_emit_value(compiler, arg);
     kr_emit_jump(compiler, KR_OP_UNKNOWN, node->function, 1, &end, node);
     kr_emit_jump(compiler, is_and ? KR_OP_JUMP_FALSE : KR_OP_JUMP_TRUE, 0, 0, &decided, arg);
   }
-  kr_emit_constant(compiler, is_and ? KR_JSON_TRUE : KR_JSON_FALSE, (kr_str){0}, node);
-  kr_emit_jump(compiler, KR_OP_JUMP, 0, 0, &end, node);
+  if (!is_decided) {
+    kr_emit_constant(compiler, is_and ? KR_JSON_TRUE : KR_JSON_FALSE, (kr_str){0}, node);
+    kr_emit_jump(compiler, KR_OP_JUMP, 0, 0, &end, node);
+  }
   kr_emit_land(compiler, decided);
   kr_emit_constant(compiler, is_and ? KR_JSON_FALSE : KR_JSON_TRUE, (kr_str){0}, node);
   kr_emit_land(compiler, end);
@@ -244,8 +270,13 @@ static void kr_emit_switch(kr_compiler *compiler, const kr_node *node, bool is_k
 static void kr_emit_default(kr_compiler *compiler, const kr_node *node, bool is_kept) {
   bool is_coalesce = node->function == KR_FUNCTION_COALESCE;
   uint32_t end = 0;
-  for (const kr_node *arg = node->first; arg != NULL; arg = arg->next) {
-    if (arg->next == NULL && !is_coalesce) {
+  bool is_settled = false; /* by a constant */
+  for (const kr_node *arg = node->first; arg != NULL && !is_settled; arg = arg->next) {
+    const kr_json *known = kr_emit_known(compiler, arg);
+    is_settled = known != NULL && known->type != KR_JSON_NULL;
+    if (known != NULL && !is_settled && arg->next != NULL)
+      continue;
+    if (is_settled || (arg->next == NULL && !is_coalesce)) {
       kr_emit_kept(compiler, arg, is_kept);
       break;
     }
@@ -253,7 +284,7 @@ static void kr_emit_default(kr_compiler *compiler, const kr_node *node, bool is_
     kr_emit_jump(compiler, KR_OP_UNKNOWN, node->function, 1, &end, node);
     kr_emit_jump(compiler, KR_OP_JUMP_SETTLED, 0, 0, &end, node);
   }
-  if (is_coalesce)
+  if (is_coalesce && !is_settled)
     kr_emit_constant(compiler, KR_JSON_NULL, (kr_str){0}, node);
   kr_emit_land(compiler, end);
 }
@@ -291,11 +322,84 @@ static void kr_emit_lazy(kr_compiler *compiler, const kr_node *node, bool is_kep
   }
 }
 
+/* concat inside concat, of what no concat refuses: its arguments are those of the outer one. */
+static bool kr_emit_is_flat(const kr_node *node) {
+  if (node->constant != NULL || !kr_node_calls(node, KR_FUNCTION_CONCAT) || node->n_steps > 0)
+    return false;
+  for (const kr_node *arg = node->first; arg != NULL; arg = arg->next)
+    if (!kr_check_is_scalar(arg))
+      return false;
+  return true;
+}
+
+/* Recursion is bounded by KR_LIMIT_NESTING. */
+static void kr_emit_flatten(const kr_node *node, const kr_node *args[KR_LIMIT_ARGUMENTS],
+                            unsigned *n_args, unsigned n_after) {
+  for (const kr_node *arg = node->first; arg != NULL; arg = arg->next) {
+    n_after += arg == node->first ? node->n_children : 0;
+    n_after--;
+    if (kr_emit_is_flat(arg) && *n_args + arg->n_children + n_after <= KR_LIMIT_ARGUMENTS)
+      kr_emit_flatten(arg, args, n_args, n_after);
+    else
+      args[(*n_args)++] = arg;
+  }
+}
+
+static bool kr_emit_joins(const kr_node *node) {
+  return node->constant != NULL && node->constant->type >= KR_JSON_FALSE &&
+         node->constant->type <= KR_JSON_STRING;
+}
+
+/* Constants beside each other, as one text. */
+static void kr_emit_joined(kr_compiler *compiler, const kr_node *const *args, unsigned n_args,
+                           const kr_node *node) {
+  KR_CLEANUP(kr_buf_done) kr_buf text = KR_BUF_INIT(KR_LIMIT_CODE_BYTES, NULL);
+  for (unsigned i = 0; i < n_args; i++) {
+    const kr_json *constant = args[i]->constant;
+    kr_str bytes = kr_json_text(constant);
+    if (constant->type == KR_JSON_TRUE || constant->type == KR_JSON_FALSE)
+      bytes = constant->type == KR_JSON_TRUE ? KR_STR("true") : KR_STR("false");
+    kr_emit_append(compiler, &text, bytes.ptr, bytes.len);
+  }
+  kr_emit_constant(compiler, KR_JSON_STRING, kr_buf_str(&text), node);
+}
+
+/*
+ * The arguments of a concat: inner ones opened, constants joined. Errors name
+ * an argument by its number, so nothing is joined before one that may be refused.
+ */
+static unsigned kr_emit_concat(kr_compiler *compiler, const kr_node *node) {
+  const kr_node *args[KR_LIMIT_ARGUMENTS];
+  unsigned n_args = 0;
+  unsigned n_emitted = 0;
+  unsigned first = 0; /* from here on nothing is refused */
+  kr_emit_flatten(node, args, &n_args, 0);
+  for (unsigned i = 0; i < n_args; i++)
+    if (!kr_check_is_scalar(args[i]))
+      first = i + 1;
+  for (unsigned i = 0; i < n_args; n_emitted++) {
+    unsigned n = 0;
+    while (i >= first && i + n < n_args && kr_emit_joins(args[i + n]))
+      n++;
+    if (n > 1)
+      kr_emit_joined(compiler, args + i, n, node);
+    else
+      kr_emit_value(compiler, args[i]);
+    i += n > 1 ? n : 1;
+  }
+  return n_emitted;
+}
+
 static void kr_emit_call(kr_compiler *compiler, const kr_node *node, bool is_kept) {
   const kr_function_info *row = kr_function_row(node->function);
   bool keeps_inner = is_kept || node->n_steps > 0;
-  if (row->marks == KR_MARKS_LAZY) {
+  if (node->chosen != NULL && !compiler->options->is_plain) {
+    kr_emit_kept(compiler, node->chosen, keeps_inner);
+  } else if (row->marks == KR_MARKS_LAZY) {
     kr_emit_lazy(compiler, node, keeps_inner);
+  } else if (node->function == KR_FUNCTION_CONCAT && !compiler->options->is_plain) {
+    unsigned n_args = kr_emit_concat(compiler, node);
+    kr_emit(compiler, KR_OP_CALL, node->function, n_args, 0, node);
   } else {
     unsigned index = 0;
     for (const kr_node *arg = node->first; arg != NULL; arg = arg->next, index++)
@@ -320,6 +424,10 @@ static void kr_emit_container(kr_compiler *compiler, const kr_node *node) {
 static void kr_emit_kept(kr_compiler *compiler, const kr_node *node, bool is_kept) {
   if (compiler->status != KR_OK)
     return;
+  if (kr_emit_known(compiler, node) != NULL) {
+    kr_emit_folded(compiler, node);
+    return;
+  }
   switch (node->type) {
   case KR_NODE_NULL:
     kr_emit_constant(compiler, KR_JSON_NULL, node->text, node);
@@ -434,6 +542,12 @@ static void kr_emit_hole(kr_compiler *compiler, const kr_node *node, bool is_who
     return;
   }
   kr_emit_sites(compiler, node);
+  kr_str bytes = {0};
+  bool is_known = kr_fold_hole(compiler, node, is_whole, &bytes); /* may report, so always asked */
+  if (is_known && !compiler->options->is_plain) {
+    kr_emit_literal(compiler, bytes, node);
+    return;
+  }
   if (compiler->options->is_plain) {
     kr_emit_value(compiler, node);
     kr_emit(compiler, KR_OP_EMIT, node->context, is_whole, 0, node);

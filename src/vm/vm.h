@@ -3,6 +3,7 @@
  * vm.h - the inside of the VM, shared by its parts:
  *
  *   vm.c       the loop, and the two entries of render.h
+ *   evaluate.c the third entry: constants, for the compiler
  *   resolve.c  slots: paths into payload, lookup, processed, each resolved once
  *   emit_run.c runs of literals and plain values, the common case
  *   output.c   marked bytes: escaping by context, spans, JSON text
@@ -68,6 +69,16 @@ struct kr_vm {
   uint32_t last_member; /* index of the member found last, in whatever object */
   uint16_t hints[KR_VM_HINTS];
 };
+
+/** Begin a run; kr_vm_clear() must follow, also after a failure. */
+kr_status kr_vm_prepare(kr_vm *vm, const kr_program *program, const kr_render_input *input,
+                        kr_rendered *rendered, kr_error *reterr) KR_MUST_USE;
+
+/** Run; *ret_top is set at RETURN, and lives until the VM is cleared. */
+kr_status kr_vm_run(kr_vm *vm, const kr_value **ret_top) KR_MUST_USE;
+
+/** Wipe what was made from secrets; keep the memory. */
+void kr_vm_clear(kr_vm *vm);
 
 /** Describe a failure at the instruction being run; returns status. */
 kr_status kr_vm_fail(kr_vm *vm, kr_status status, kr_code code, const char *format, ...)

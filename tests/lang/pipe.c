@@ -200,6 +200,7 @@ static kr_compile_options kr_pipe_options(kr_pipe *pipe) {
                                 .fields = pipe->marks,
                                 .n_fields = pipe->n_marks,
                                 .is_processed_open = pipe->n_marks == 0,
+                                .evaluator = kr_vm_evaluator(),
                                 .is_plain = kr_pipe_has(pipe, 'P')};
   kr_str missing = kr_pipe_get(pipe, 'm');
   if (kr_str_equal(missing, KR_STR("nullish")))
