@@ -50,7 +50,7 @@ void kr_bench_init(kr_bench *bench, const char *suite, int argc, char **argv) {
   if (sched_setaffinity(0, sizeof cores, &cores) != 0)
     fprintf(stderr, "bench: not pinned to one core; expect more spread\n");
   if (!bench->is_json)
-    printf("%s\n%-16s %-14s %12s %22s %-5s %8s\n", suite, "case", "engine", "median", "min - max",
+    printf("%s\n%-18s %-23s %12s %22s %-5s %8s\n", suite, "case", "engine", "median", "min - max",
            "unit", "krosyn x");
 }
 
@@ -114,7 +114,7 @@ void kr_bench_case(const kr_bench *bench, const char *name, kr_bench_unit unit, 
              "\"min\":%.4g,\"max\":%.4g,\"n\":%zu}\n",
              bench->suite, name, engines[e].name, median, unit_name, least, most, n_rounds);
     else
-      printf("%-16s %-14s %12.4g %10.4g - %9.4g %-5s %8.3g\n", name, engines[e].name, median, least,
+      printf("%-18s %-23s %12.4g %10.4g - %9.4g %-5s %8.3g\n", name, engines[e].name, median, least,
              most, unit_name, median > 0 ? ours / median : 0.0);
   }
   fflush(stdout);

@@ -34,7 +34,7 @@ typedef struct kr_bench_batch {
   void *ctx;
 } kr_bench_batch;
 
-#define KR_BENCH_ENGINES_MAX 16u
+#define KR_BENCH_ENGINES_MAX 24u
 
 typedef struct kr_bench {
   const char *suite;

@@ -46,7 +46,8 @@ static void kr_lua_load(const kr_buf *source) {
 }
 
 /* Globals: NAME_render, NAME_escaped, NAME_source, NAME_payloads. */
-void kr_lua_prepare(const kr_render_case *work) {
+static void kr_lua_prepare(void *ctx, const kr_render_case *work) {
+  (void)ctx;
   char name[64];
   if (kr_lua == NULL) {
     kr_lua = luaL_newstate();
@@ -99,19 +100,7 @@ static double kr_lua_run(void *ctx, size_t n_calls) {
   return kr_bench_now_ns() - start;
 }
 
-bool kr_lua_peer(const kr_render_case *work, const char *action, size_t index, kr_peer *ret_peer) {
-  static const char *const names[] = {"luajit", "luajit-repeat", "luajit-escaped"};
-  bool is_render = strcmp(action, "render") == 0;
-  bool is_known = is_render || strcmp(action, "compile") == 0 || strcmp(action, "condition") == 0;
-  if (!is_known || index >= (is_render ? 3u : 1u))
-    return false;
-  *ret_peer = (kr_peer){.work = work, .batch = {.run = kr_lua_run, .ctx = ret_peer}};
-  (void)snprintf(ret_peer->name, sizeof ret_peer->name, "%s", names[index]);
-  (void)snprintf(ret_peer->action, sizeof ret_peer->action, "%s", action);
-  return true;
-}
-
-kr_str kr_lua_output(const kr_peer *peer, size_t payload) {
+static kr_str kr_lua_output(const kr_peer *peer, size_t payload) {
   char name[64];
   size_t len = 0;
   lua_settop(kr_lua, 0);
@@ -132,8 +121,27 @@ kr_str kr_lua_output(const kr_peer *peer, size_t payload) {
   return kr_str_from(text, len);
 }
 
-void kr_lua_done(void) {
+static bool kr_lua_peer(void *ctx, const kr_render_case *work, const char *action, size_t index,
+                        kr_peer *ret_peer) {
+  (void)ctx;
+  static const char *const names[] = {"luajit", "luajit-repeat", "luajit-escaped"};
+  bool is_render = strcmp(action, "render") == 0;
+  bool is_known = is_render || strcmp(action, "compile") == 0 || strcmp(action, "condition") == 0;
+  if (!is_known || index >= (is_render ? 3u : 1u))
+    return false;
+  *ret_peer = (kr_peer){
+      .work = work, .batch = {.run = kr_lua_run, .ctx = ret_peer}, .output = kr_lua_output};
+  (void)snprintf(ret_peer->name, sizeof ret_peer->name, "%s", names[index]);
+  (void)snprintf(ret_peer->action, sizeof ret_peer->action, "%s", action);
+  return true;
+}
+
+static void kr_lua_done(void *ctx) {
+  (void)ctx;
   if (kr_lua != NULL)
     lua_close(kr_lua);
   kr_lua = NULL;
 }
+
+const kr_peer_source kr_source_lua = {
+    .prepare = kr_lua_prepare, .peer = kr_lua_peer, .done = kr_lua_done};

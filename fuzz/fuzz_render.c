@@ -3,9 +3,10 @@
  * fuzz_render.c - a template, a payload and two opened secrets. What must hold
  * for every render: spans are in order and inside the output; a secret's bytes
  * stand nowhere outside a span; JSON sinks give JSON; a URL keeps the origin
- * that was proved; headers hold no line break; a second render gives the same.
+ * that was proved; headers hold no line break; a second render gives the same;
+ * with less fuel it gives the same or ends at a limit.
  *
- * Input: sink (1 byte), mode (1 byte), the template, NUL, the payload as JSON.
+ * Input: sink and fuel (1 byte), mode (1 byte), the template, NUL, the payload as JSON.
  */
 #include "fuzz.h"
 #include "secmem/secure.h"
@@ -131,16 +132,39 @@ static void kr_fuzz_check_sink(const kr_program *program, kr_sink sink, kr_str o
   KR_FUZZ_MUST(kr_str_equal_nocase(kr_str_skip(authority, authority.len - host.len), host));
 }
 
+/* Less fuel: the same bytes, the same failure met earlier than the end of the fuel, or a limit. */
+static void kr_fuzz_short(kr_fuzz_state *state, const kr_program *program, kr_sink sink,
+                          const kr_render_input *input, uint32_t fuel, kr_status full, bool truth) {
+  kr_render_input less = *input;
+  kr_error error = {0};
+  bool is_true = false;
+  less.fuel = fuel;
+  kr_status status = sink == KR_SINK_CONDITION
+                         ? kr_vm_condition(state->vm, program, &less, &is_true, &error)
+                         : kr_vm_render(state->vm, program, &less, &state->second, &error);
+  KR_FUZZ_MUST(status == full || status == KR_LIMIT);
+  KR_FUZZ_MUST(status == KR_OK || error.message[0] != '\0');
+  if (sink == KR_SINK_CONDITION)
+    KR_FUZZ_MUST(status != KR_OK || is_true == truth);
+  else
+    KR_FUZZ_MUST(status == KR_OK
+                     ? kr_str_equal(kr_buf_str(&state->first.buf), kr_buf_str(&state->second.buf))
+                     : state->second.buf.len == 0);
+}
+
 static void kr_fuzz_run(kr_fuzz_state *state, const kr_program *program, kr_sink sink,
-                        const kr_render_input *input, kr_arena *arena, bool may_hold_values) {
+                        const kr_render_input *input, uint32_t fuel, kr_arena *arena,
+                        bool may_hold_values) {
   kr_error error = {0};
   bool truth = false;
   if (sink == KR_SINK_CONDITION) {
     kr_status status = kr_vm_condition(state->vm, program, input, &truth, &error);
     KR_FUZZ_MUST(status == KR_OK || error.message[0] != '\0');
+    kr_fuzz_short(state, program, sink, input, fuel, status, truth);
     return;
   }
   kr_status status = kr_vm_render(state->vm, program, input, &state->first, &error);
+  kr_fuzz_short(state, program, sink, input, fuel, status, truth);
   KR_FUZZ_MUST(status == KR_OK || (error.message[0] != '\0' && state->first.buf.len == 0));
   KR_FUZZ_MUST(status != KR_INTERNAL);
   for (size_t i = 0; i < SECRETS && status != KR_OK && !may_hold_values; i++)
@@ -154,6 +178,9 @@ static void kr_fuzz_run(kr_fuzz_state *state, const kr_program *program, kr_sink
   kr_fuzz_check_spans(&state->first, may_hold_values);
   kr_fuzz_check_sink(program, sink, kr_buf_str(&state->first.buf), arena);
 }
+
+/* 1 to 21 952 of fuel, in steps that grow; 0 is all of it. */
+static uint32_t kr_fuzz_fuel(uint32_t step) { return step * step * step; }
 
 /* Could the text spell a value by itself? Then finding it outside a span proves nothing. */
 static bool kr_fuzz_may_hold(kr_str data) {
@@ -204,8 +231,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   KR_FUZZ_MUST(status != KR_INTERNAL);
   bool is_body = status == KR_OK && (data[1] & 32) != 0 && payload != NULL;
   if (status == KR_OK)
-    kr_fuzz_run(&state, program, is_body ? KR_SINK_JSON : options.sink, &input, &arena,
-                kr_fuzz_may_hold(rest));
+    kr_fuzz_run(&state, program, is_body ? KR_SINK_JSON : options.sink, &input,
+                kr_fuzz_fuel(data[0] / SINKS), &arena, kr_fuzz_may_hold(rest));
   kr_program_free(program);
   kr_arena_done(&arena);
   return 0;

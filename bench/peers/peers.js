@@ -9,6 +9,7 @@ const fs = require('fs');
 const optional = (name) => { try { return require(name); } catch { return null; } };
 const dot = optional('dot'), ejs = optional('ejs'), handlebars = optional('handlebars');
 const liquid = optional('liquidjs'), mustache = optional('mustache'), eta = optional('eta');
+const nunjucks = optional('nunjucks'), jsonata = optional('jsonata');
 
 const helpers = {
   plain: (s) => s, upper: (s) => s.toUpperCase(), lower: (s) => s.toLowerCase(), trim: (s) => s.trim(),
@@ -65,6 +66,27 @@ const engines = {
     const template = engine.parse(text(pieces, (p) => (p.function === 'plain' ? `{{ ${p.field} }}`
       : `{{ ${p.field} | k_${p.function}: ${p.next} }}`)));
     return (p) => engine.renderSync(template, p);
+  }),
+  nunjucks: nunjucks && ((pieces, unique) => {
+    const engine = new nunjucks.Environment(null, { autoescape: false });
+    const hole = (p) => '{{ ' + ({
+      plain: p.field, upper: `${p.field} | upper`, lower: `${p.field} | lower`, trim: `${p.field} | trim`,
+      head: `${p.field}.substring(0, 8)`, replace: `${p.field} | replace("-", "/")`, join: `${p.field} + " " + ${p.next}`,
+      default: `${p.field} | default("none")`, choose: `"yes" if ${p.field} == "paid" else "no"`,
+    })[p.function] + ' }}';
+    const template = new nunjucks.Template(text(pieces, hole) + `{# ${unique} #}`, engine, null, true);
+    return (p) => template.render(p);
+  }),
+  // jsonata builds the text by concatenation; the last version that evaluates without a promise.
+  jsonata: jsonata && ((pieces, unique) => {
+    const hole = (p) => ({
+      plain: p.field, upper: `$uppercase(${p.field})`, lower: `$lowercase(${p.field})`, trim: `$trim(${p.field})`,
+      head: `$substring(${p.field}, 0, 8)`, replace: `$replace(${p.field}, "-", "/")`, join: `${p.field} & " " & ${p.next}`,
+      default: `($exists(${p.field}) ? ${p.field} : "none")`, choose: `(${p.field} = "paid" ? "yes" : "no")`,
+    })[p.function];
+    const source = pieces.map((p) => (p.literal !== undefined ? JSON.stringify(p.literal) : hole(p))).join(' & ');
+    const expression = jsonata(source + ` /* ${unique} */`);
+    return (p) => expression.evaluate(p);
   }),
 };
 

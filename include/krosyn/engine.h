@@ -96,6 +96,31 @@ KR_API kr_status kr_engine_org_create(kr_engine *engine, kr_str name, kr_error *
 KR_API kr_status kr_engine_org_each(kr_engine *engine, kr_org_info_visit visit, void *ctx,
                                     kr_error *reterr) KR_MUST_USE;
 
+/** A setting of organizations: one row of a closed table, with the value that holds. */
+typedef struct kr_org_setting {
+  const char *name;     /* "decide-on-secrets" */
+  const char *value;    /* of the organization; the fallback when it was never set */
+  const char *values;   /* what it may be: "on, off" */
+  const char *fallback; /* one of them */
+  const char *phrase;   /* one line, without a full stop */
+} kr_org_setting;
+typedef kr_status (*kr_org_setting_visit)(void *ctx, const kr_org_setting *setting);
+
+/** The table itself, each setting with its fallback; needs no home. */
+KR_API kr_status kr_org_setting_each(kr_org_setting_visit visit, void *ctx);
+
+/** KR_NOT_FOUND (no such setting) or KR_INVALID (no such value), with a hint; needs no home. */
+KR_API kr_status kr_org_setting_check(kr_str name, kr_str value, kr_error *reterr) KR_MUST_USE;
+
+/** The settings of an organization. Without the key they are read unverified. */
+KR_API kr_status kr_engine_org_setting_each(kr_engine *engine, kr_str org,
+                                            kr_org_setting_visit visit, void *ctx,
+                                            kr_error *reterr) KR_MUST_USE;
+
+/** Set one, and say so in the audit ("org.set") in the same transaction. Errors as the check. */
+KR_API kr_status kr_engine_org_set(kr_engine *engine, kr_str org, kr_str name, kr_str value,
+                                   kr_error *reterr) KR_MUST_USE;
+
 /*
  * Values enter through a kr_secret in locked memory and never come out: no
  * public function reveals one.

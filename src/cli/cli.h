@@ -106,6 +106,9 @@ const char *kr_cli_nearest_option(const char *name, size_t name_len);
 #define KR_CLI_MAX_EDITS 2
 size_t kr_cli_distance(const char *a, size_t a_len, const char *b, size_t b_len);
 
+/* command_org.c: the settings of organizations, for the help of `org set` */
+void kr_cli_help_settings(FILE *out);
+
 /* help.c */
 void kr_cli_help_all(FILE *out);
 void kr_cli_help_group(FILE *out, const char *group);
@@ -261,6 +264,8 @@ void kr_cli_show_event(FILE *out, kr_str event_json);
 int kr_cli_run_init(kr_cli *cli);
 int kr_cli_run_org_create(kr_cli *cli);
 int kr_cli_run_org_list(kr_cli *cli);
+int kr_cli_run_org_set(kr_cli *cli);
+int kr_cli_run_org_show(kr_cli *cli);
 int kr_cli_run_secret_set(kr_cli *cli);
 int kr_cli_run_secret_list(kr_cli *cli);
 int kr_cli_run_secret_show(kr_cli *cli);

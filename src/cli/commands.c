@@ -22,6 +22,12 @@ const kr_cli_command kr_cli_commands[] = {
      "Secrets and events of one organization are invisible to every other.\n",
      0, 1, 1, kr_cli_run_org_create},
     {"org list", "", "list the organizations", "", 0, 0, 0, kr_cli_run_org_list},
+    {"org set", "KEY VALUE", "change a setting of an organization",
+     "Of the organization default, or of the one that --org names. Each change is audited.\n"
+     "\n"
+     "  krosyn org set decide-on-secrets on --org acme-eu\n",
+     0, 2, 2, kr_cli_run_org_set},
+    {"org show", "", "show the settings of an organization", "", 0, 0, 0, kr_cli_run_org_show},
     {"secret set", "NAME", "save a secret; asks for its value, or reads it from stdin",
      "A name has A-Z, 0-9 and '_', at most 128. A value has at most 64 KiB.\n"
      "On a terminal the value is asked for twice and not shown. From a pipe it is read to\n"

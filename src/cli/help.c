@@ -70,6 +70,8 @@ void kr_cli_help_command(FILE *out, const kr_cli_command *command) {
                 command->arguments[0] == '\0' ? "" : " ", command->arguments);
   if (command->details[0] != '\0')
     (void)fprintf(out, "\n%s", command->details);
+  if (command->run == kr_cli_run_org_set)
+    kr_cli_help_settings(out);
   kr_cli_help_options(out, "Options", command->options);
   kr_cli_help_options(out, "General options", KR_CLI_GLOBAL_OPTIONS);
 }

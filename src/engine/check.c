@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* check.c - everything that can be said of a connector without running it. */
 #include "engine/plan.h"
+#include "engine/settings.h"
 #include "engine/values.h"
 
 #include <stdio.h>
@@ -98,7 +99,13 @@ kr_status kr_check(kr_engine *engine_or_null, kr_str org, kr_str connector_json,
   const kr_connector *connector = NULL;
   KR_TRY(kr_connector_parse(connector_json, &arena, &connector, reterr));
   KR_CLEANUP(kr_plan_freep) kr_plan *plan = NULL;
-  KR_TRY(kr_plan_new(connector, &plan, reterr));
+  bool decide_on_secrets = false;
+  if (engine_or_null != NULL) {
+    kr_org found = {0};
+    KR_TRY(kr_engine_org(engine_or_null, org, &found, reterr));
+    KR_TRY(kr_engine_decides_on_secrets(engine_or_null, &found, &decide_on_secrets, reterr));
+  }
+  KR_TRY(kr_plan_new(connector, decide_on_secrets, &plan, reterr));
   kr_checker checker = {.plan = plan, .findings = findings, .facts = facts, .ctx = ctx};
   return kr_check_plan(&checker, engine_or_null, org, reterr);
 }

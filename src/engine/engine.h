@@ -62,6 +62,11 @@ KR_DEFINE_FREEP(kr_engine_closep, kr_engine, kr_engine_close)
 /** KR_UNTRUSTED with a hint unless the engine was opened with its key. */
 kr_status kr_engine_need_key(const kr_engine *engine, kr_error *reterr) KR_MUST_USE;
 
+/** One entry of the audit, in the transaction of the change it tells of. */
+kr_status kr_engine_audit(kr_engine *engine, kr_store_txn *txn, uint32_t org_id, int64_t now_ms,
+                          const char *action, kr_str subject, const kr_audit_change *changes,
+                          size_t n_changes, kr_error *reterr) KR_MUST_USE;
+
 /** Find an organization in a short transaction of its own. */
 kr_status kr_engine_org(kr_engine *engine, kr_str name, kr_org *ret_org,
                         kr_error *reterr) KR_MUST_USE;

@@ -6,6 +6,7 @@
  * the next one when its exchange is done. Nothing here blocks.
  */
 #include "engine/run.h"
+#include "engine/settings.h"
 
 #include <stdio.h>
 
@@ -23,7 +24,10 @@ kr_render_input kr_run_input(const kr_run *run) {
 /* ---- 1. compile: every field, before anything is decided or opened ---- */
 
 static kr_status kr_invoke_compile(kr_run *run, kr_error *reterr) {
-  KR_TRY(kr_plan_new(run->connector, &run->plan, reterr));
+  bool decide_on_secrets = false;
+  if (run->engine != NULL)
+    KR_TRY(kr_engine_decides_on_secrets(run->engine, &run->org, &decide_on_secrets, reterr));
+  KR_TRY(kr_plan_new(run->connector, decide_on_secrets, &run->plan, reterr));
   if (run->plan->n_errors == 0)
     return KR_OK;
   for (size_t i = 0; i < run->plan->n_findings; i++) {
@@ -47,19 +51,36 @@ static kr_status kr_invoke_names(kr_run *run, kr_error *reterr) {
 
 /* ---- 3. trigger ---- */
 
-static kr_status kr_invoke_trigger(kr_run *run, kr_error *reterr) {
-  run->trigger_result = true;
-  if (run->plan->trigger.program == NULL)
-    return KR_OK;
-  kr_render_input input = kr_run_input(run);
-  /* A trigger decides on the payload alone: no secret is open yet. */
-  input.secrets = NULL;
-  input.derived = NULL;
-  KR_TRY(
-      kr_vm_condition(run->vm, run->plan->trigger.program, &input, &run->trigger_result, reterr));
-  if (!run->trigger_result)
+/* Only where the organization allows it does a trigger compile that needs a secret. */
+static bool kr_invoke_is_secret_trigger(const kr_run *run) {
+  const kr_program *program = run->plan->trigger.program;
+  return program != NULL && kr_program_secrets(program) != 0;
+}
+
+static kr_status kr_invoke_condition(kr_run *run, const kr_render_input *input, kr_error *reterr) {
+  bool is_true = false;
+  KR_TRY(kr_vm_condition(run->vm, run->plan->trigger.program, input, &is_true, reterr));
+  if (!is_true)
     run->outcome = KR_OUTCOME_SKIPPED;
   return KR_OK;
+}
+
+static kr_status kr_invoke_trigger(kr_run *run, kr_error *reterr) {
+  if (run->plan->trigger.program == NULL || kr_invoke_is_secret_trigger(run))
+    return KR_OK;
+  kr_render_input input = kr_run_input(run);
+  /* It decides on the payload alone: no secret is open yet. */
+  input.secrets = NULL;
+  input.derived = NULL;
+  return kr_invoke_condition(run, &input, reterr);
+}
+
+/* After the secrets are open. A dry run knows none: it shows what would be sent if it were true. */
+static kr_status kr_invoke_secret_trigger(kr_run *run, kr_error *reterr) {
+  if (run->is_dry || !kr_invoke_is_secret_trigger(run))
+    return KR_OK;
+  const kr_render_input input = kr_run_input(run);
+  return kr_invoke_condition(run, &input, reterr);
 }
 
 /* ---- 4. secrets: pin one version of each, and say so durably first ---- */
@@ -311,9 +332,9 @@ typedef struct kr_invoke_step_row {
 static const kr_invoke_step_row kr_invoke_steps[] = {
     {"compile", kr_invoke_compile},        {"secrets", kr_invoke_names},
     {"trigger", kr_invoke_trigger},        {"secrets", kr_invoke_secrets},
-    {"lookup", kr_invoke_lookup},          {"lookup", kr_invoke_lookup_answer},
-    {"process", kr_invoke_fields},         {"perform", kr_invoke_perform},
-    {"perform", kr_invoke_perform_answer},
+    {"trigger", kr_invoke_secret_trigger}, {"lookup", kr_invoke_lookup},
+    {"lookup", kr_invoke_lookup_answer},   {"process", kr_invoke_fields},
+    {"perform", kr_invoke_perform},        {"perform", kr_invoke_perform_answer},
 };
 #define KR_INVOKE_STEPS (sizeof kr_invoke_steps / sizeof kr_invoke_steps[0])
 

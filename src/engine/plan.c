@@ -14,6 +14,7 @@
 /* What one compilation of a plan carries from field to field. */
 typedef struct kr_planner {
   kr_plan *plan;
+  bool decide_on_secrets;
   kr_diagnostics *diagnostics; /* one buffer, reused */
   size_t n_fields_known;
   kr_error *reterr;
@@ -73,6 +74,7 @@ static kr_status kr_planner_compile(kr_planner *planner, kr_sink sink, const kr_
                                       .field = item->path,
                                       .missing = (kr_missing_mode)plan->connector->missing,
                                       .allow_raw = plan->connector->allow_raw,
+                                      .decide_on_secrets = planner->decide_on_secrets,
                                       .secrets = &plan->names,
                                       .fields = plan->marks,
                                       .n_fields = planner->n_fields_known,
@@ -228,7 +230,8 @@ static void kr_diagnostics_freep(kr_diagnostics **diagnostics) {
     kr_heap_memory()->release(*diagnostics, sizeof **diagnostics);
 }
 
-kr_status kr_plan_new(const kr_connector *connector, kr_plan **ret_plan, kr_error *reterr) {
+kr_status kr_plan_new(const kr_connector *connector, bool decide_on_secrets, kr_plan **ret_plan,
+                      kr_error *reterr) {
   KR_CLEANUP(kr_plan_freep) kr_plan *plan = kr_heap_memory()->alloc(sizeof *plan);
   if (plan == NULL)
     return kr_fail_nomem(reterr);
@@ -240,8 +243,10 @@ kr_status kr_plan_new(const kr_connector *connector, kr_plan **ret_plan, kr_erro
   kr_diagnostics *diagnostics = kr_heap_memory()->alloc(sizeof *diagnostics);
   if (plan->findings == NULL || diagnostics == NULL)
     return kr_fail_nomem(reterr);
-  kr_planner planner = {
-      .plan = plan, .diagnostics = diagnostics, .n_fields_known = 0, .reterr = reterr};
+  kr_planner planner = {.plan = plan,
+                        .decide_on_secrets = decide_on_secrets,
+                        .diagnostics = diagnostics,
+                        .reterr = reterr};
   KR_TRY(kr_planner_run(&planner));
   *ret_plan = KR_TAKE(plan);
   return KR_OK;

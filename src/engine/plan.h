@@ -48,8 +48,9 @@ typedef struct kr_plan {
 /**
  * Compile every field; a field that fails does not stop the others. KR_OK also
  * when there are errors: see n_errors. The connector must outlive the plan.
+ * decide_on_secrets: what the organization has set.
  */
-kr_status kr_plan_new(const kr_connector *connector, kr_plan **ret_plan,
+kr_status kr_plan_new(const kr_connector *connector, bool decide_on_secrets, kr_plan **ret_plan,
                       kr_error *reterr) KR_MUST_USE;
 void kr_plan_free(kr_plan *plan);
 KR_DEFINE_FREEP(kr_plan_freep, kr_plan, kr_plan_free)

@@ -6,6 +6,7 @@
 #include "engine/document.h"
 #include "engine/engine.h"
 #include "engine/landing.h"
+#include "engine/settings.h"
 #include "engine/values.h"
 #include "json/json.h"
 
@@ -13,6 +14,8 @@
 
 typedef struct kr_previewer {
   const kr_preview_options *options;
+  kr_org org; /* when there is an engine */
+  bool decide_on_secrets;
   kr_arena arena;
   kr_secret_names names;
   kr_diagnostics diagnostics;
@@ -44,6 +47,15 @@ static kr_status kr_previewer_new(const kr_preview_options *options, kr_previewe
   return KR_OK;
 }
 
+static kr_status kr_preview_org(kr_previewer *previewer, kr_error *reterr) {
+  kr_engine *engine = previewer->options->engine;
+  if (engine == NULL)
+    return KR_OK;
+  KR_TRY(kr_engine_org(engine, previewer->options->org, &previewer->org, reterr));
+  return kr_engine_decides_on_secrets(engine, &previewer->org, &previewer->decide_on_secrets,
+                                      reterr);
+}
+
 static kr_status kr_preview_findings(const kr_previewer *previewer, kr_finding_visit visit,
                                      void *ctx) {
   for (size_t i = 0; visit != NULL && i < previewer->diagnostics.count; i++) {
@@ -62,6 +74,7 @@ static kr_status kr_preview_compile(kr_previewer *previewer, kr_sink sink, kr_fi
                                       .field = "template",
                                       .missing = KR_MISSING_STRICT,
                                       .secrets = &previewer->names,
+                                      .decide_on_secrets = previewer->decide_on_secrets,
                                       .is_processed_open = true,
                                       .evaluator = kr_vm_evaluator()};
   kr_status status =
@@ -97,9 +110,7 @@ static kr_status kr_preview_load(kr_previewer *previewer, kr_error *reterr) {
   input->is_lookup_unknown = input->lookup == NULL;
   if (options->engine == NULL)
     return KR_OK;
-  kr_org org = {0};
-  KR_TRY(kr_engine_org(options->engine, options->org, &org, reterr));
-  return kr_values_check(options->engine, &org, &previewer->names, reterr);
+  return kr_values_check(options->engine, &previewer->org, &previewer->names, reterr);
 }
 
 /* Every span becomes a marker; there is no value to search for. */
@@ -136,6 +147,7 @@ kr_status kr_preview(const kr_preview_options *options, kr_text *ret_text,
                         "one of: url, query, header, json, form, xml, text, condition, value");
   KR_CLEANUP(kr_previewer_freep) kr_previewer *previewer = NULL;
   KR_TRY(kr_previewer_new(options, &previewer, reterr));
+  KR_TRY(kr_preview_org(previewer, reterr));
   KR_TRY(kr_preview_compile(previewer, sink, findings, ctx, reterr));
   KR_TRY(kr_preview_load(previewer, reterr));
   KR_TRY(kr_vm_new(&previewer->vm, reterr));

@@ -82,7 +82,6 @@ struct kr_run {
   bool is_done;
   bool is_lean;    /* the event leaves out data: with it, it would be over its limit */
   bool is_counted; /* in engine->n_runs */
-  bool trigger_result;
   kr_run_outcome outcome;
   kr_error error;         /* of a failed run: what the event says */
   const char *error_step; /* the step it failed in */

@@ -12,10 +12,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static kr_status kr_engine_audit(kr_engine *engine, kr_store_txn *txn, uint32_t org_id,
-                                 int64_t now_ms, const char *action, kr_str subject,
-                                 const kr_audit_change *changes, size_t n_changes,
-                                 kr_error *reterr) {
+kr_status kr_engine_audit(kr_engine *engine, kr_store_txn *txn, uint32_t org_id, int64_t now_ms,
+                          const char *action, kr_str subject, const kr_audit_change *changes,
+                          size_t n_changes, kr_error *reterr) {
   const kr_audit_entry entry = {.time_ms = now_ms,
                                 .org_id = org_id,
                                 .actor = kr_str_cstr(engine->actor),

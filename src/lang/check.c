@@ -51,14 +51,24 @@ static void kr_check_refuse_secret(kr_compiler *compiler, const kr_node *node, c
   kr_report_hint(compiler, "what it does would tell something about the value");
 }
 
+/* May a secret be passed here? *ret_decides: only because the organization allows decisions. */
+static bool kr_check_takes_secret(const kr_compiler *compiler, const kr_function_info *row,
+                                  unsigned index, unsigned n_args, bool *ret_decides) {
+  if (kr_function_secret_ok(row, index, n_args))
+    return true;
+  bool decides = compiler->options->decide_on_secrets && kr_function_decides(row, index, n_args);
+  *ret_decides |= decides;
+  return decides;
+}
+
 /* Steps on what carries secrets: only accessors that may see them. */
-static bool kr_check_secret_steps(kr_compiler *compiler, const kr_node *node, unsigned from) {
+static bool kr_check_secret_steps(kr_compiler *compiler, kr_node *node, unsigned from) {
   for (unsigned i = from; i < node->n_steps; i++) {
     const kr_step *step = &node->steps[i];
     if (step->accessor == KR_NO_ACCESSOR)
       continue;
     const kr_function_info *row = kr_function_row(step->accessor);
-    if (!kr_function_secret_ok(row, 0, 1)) {
+    if (!kr_check_takes_secret(compiler, row, 0, 1, &node->is_decided)) {
       kr_check_refuse_secret(compiler, node, row->name);
       return false;
     }
@@ -70,6 +80,7 @@ static bool kr_check_secret_steps(kr_compiler *compiler, const kr_node *node, un
 static void kr_check_secret_accessors(kr_compiler *compiler, kr_node *node) {
   unsigned n_steps = node->n_steps;
   const kr_step *steps = node->steps;
+  bool is_decided = node->is_decided; /* before any step */
   for (unsigned i = 0; i < n_steps; i++)
     if (steps[i].accessor == KR_NO_ACCESSOR) {
       kr_report(compiler, KR_E_SECRET_STEP, node->offset, node->len,
@@ -80,7 +91,9 @@ static void kr_check_secret_accessors(kr_compiler *compiler, kr_node *node) {
     return;
   node->n_steps = 0;
   node->steps = NULL;
+  node->is_decided = is_decided;
   for (unsigned i = 0; i < n_steps; i++) {
+    is_decided |= !kr_function_secret_ok(kr_function_row(steps[i].accessor), 0, 1);
     kr_node *inner = kr_parser_node(compiler, node->type, node->offset, node->len);
     if (inner == NULL)
       return;
@@ -93,6 +106,7 @@ static void kr_check_secret_accessors(kr_compiler *compiler, kr_node *node) {
                       .len = inner->len,
                       .secrets = inner->secrets,
                       .is_untrusted = inner->is_untrusted,
+                      .is_decided = is_decided,
                       .next = next};
     kr_parser_append(node, inner);
   }
@@ -104,6 +118,7 @@ static void kr_check_item(kr_compiler *compiler, kr_node *node) {
     return;
   node->secrets = compiler->items[compiler->n_items - 1].secrets;
   node->is_untrusted = compiler->items[compiler->n_items - 1].is_untrusted;
+  node->is_decided = compiler->items[compiler->n_items - 1].is_decided;
   if (node->secrets != 0)
     (void)kr_check_secret_steps(compiler, node, 0);
 }
@@ -215,13 +230,13 @@ static bool kr_check_arity(kr_compiler *compiler, const kr_node *node,
 }
 
 /* Reports; false when a secret was refused: then the result counts as free of secrets. */
-static bool kr_check_arguments(kr_compiler *compiler, const kr_node *node,
-                               const kr_function_info *row) {
+static bool kr_check_arguments(kr_compiler *compiler, kr_node *node, const kr_function_info *row) {
   bool is_good = true;
   unsigned index = 0;
   for (const kr_node *arg = node->first; arg != NULL; arg = arg->next, index++) {
     char param = kr_function_param(row, index, node->n_children);
-    if (arg->secrets != 0 && !kr_function_secret_ok(row, index, node->n_children)) {
+    if (arg->secrets != 0 &&
+        !kr_check_takes_secret(compiler, row, index, node->n_children, &node->is_decided)) {
       kr_check_refuse_secret(compiler, arg, row->name);
       is_good = false;
     } else if (strchr(kr_check_accepted(param), kr_check_type(arg)) == NULL) {
@@ -239,8 +254,9 @@ static bool kr_check_is_each(const kr_node *node) {
 /* $item carries the marks of its array; the parser saw to it that there is room. */
 static void kr_check_enter(kr_compiler *compiler, const kr_node *array) {
   KR_ASSERT(compiler->n_items < KR_LIMIT_ITEM_NESTING);
-  compiler->items[compiler->n_items++] =
-      (kr_item_marks){.secrets = array->secrets, .is_untrusted = array->is_untrusted};
+  compiler->items[compiler->n_items++] = (kr_item_marks){.secrets = array->secrets,
+                                                         .is_untrusted = array->is_untrusted,
+                                                         .is_decided = array->is_decided};
 }
 
 static void kr_check_children(kr_compiler *compiler, kr_node *node) {
@@ -252,6 +268,7 @@ static void kr_check_children(kr_compiler *compiler, kr_node *node) {
     compiler->n_items -= is_body;
     node->secrets |= child->secrets;
     node->is_untrusted |= child->is_untrusted;
+    node->is_decided |= child->is_decided;
     if (child->type == KR_NODE_CALL && child->function < KR_FUNCTION_COUNT &&
         kr_function_row(child->function)->marks == KR_MARKS_ESCAPER)
       kr_report(compiler, KR_E_ESCAPER_PLACE, child->offset, child->len,
@@ -285,6 +302,39 @@ static void kr_check_call(kr_compiler *compiler, kr_node *node) {
       return;
     }
   kr_check_secret_accessors(compiler, node);
+}
+
+static bool kr_check_is_choice(const kr_node *node, const kr_node *child) {
+  if (kr_node_calls(node, KR_FUNCTION_IF))
+    return child != node->first;
+  unsigned index = 0;
+  for (const kr_node *arg = node->first; arg != child; arg = arg->next)
+    index++;
+  return kr_node_calls(node, KR_FUNCTION_SWITCH) && index > 0 &&
+         (index % 2 == 0 || child->next == NULL);
+}
+
+static void kr_check_bare_node(kr_compiler *compiler, const kr_node *node, bool is_chosen) {
+  char type = kr_check_type(node);
+  bool is_fact = node->is_decided && (type == 'b' || type == 'n');
+  if (is_fact || (is_chosen && type != 's' && type != 'a')) {
+    kr_report(compiler, KR_E_SECRET_BARE, node->offset, node->len,
+              "what is decided on a secret must be a text here");
+    kr_report_hint(compiler, "toString() makes it one, which can be redacted");
+    return;
+  }
+  bool is_container = node->type == KR_NODE_ARRAY || node->type == KR_NODE_OBJECT;
+  for (const kr_node *child = node->first; child != NULL; child = child->next)
+    if (is_container)
+      kr_check_bare_node(compiler, child, false);
+    else if (node->type == KR_NODE_CALL && kr_check_is_choice(node, child))
+      kr_check_bare_node(compiler, child, is_chosen || node->first->secrets != 0);
+}
+
+void kr_check_bare(kr_compiler *compiler, const kr_node *hole) {
+  bool is_json = hole->context == KR_CONTEXT_JSON_VALUE || hole->context == KR_CONTEXT_VALUE;
+  if (hole->is_decided && is_json && compiler->sink != KR_SINK_CONDITION)
+    kr_check_bare_node(compiler, hole, false);
 }
 
 static void kr_check_string(kr_compiler *compiler, const kr_node *node) {

@@ -36,6 +36,7 @@ static void kr_compiler_done(kr_compiler *compiler) {
   kr_compile_free_patterns((const kr_pattern *)(const void *)compiler->patterns.ptr,
                            compiler->patterns.len / sizeof(kr_pattern));
   kr_buf_done(&compiler->patterns);
+  kr_buf_done(&compiler->guards);
   kr_buf_done(&compiler->path);
   kr_index_done(&compiler->step_index);
   kr_index_done(&compiler->slot_index);
@@ -74,6 +75,7 @@ static kr_status kr_compiler_init(kr_compiler *compiler, const kr_compile_option
                             .references = table,
                             .sites = table,
                             .patterns = table,
+                            .guards = table,
                             .path = KR_BUF_INIT(KR_LIMIT_TEMPLATE_BYTES * 2, NULL),
                             .fold_fuel = KR_LIMIT_FOLD_FUEL};
   diagnostics->count = 0;
@@ -106,7 +108,7 @@ static void kr_compile_condition(kr_compiler *compiler, const kr_node *node) {
   if (node->type == KR_NODE_STRING && kr_str_equal(node->text, KR_STR("false")))
     kr_report_lint(compiler, KR_E_FALSE_STRING, node->offset, node->len,
                    "the string \"false\" counts as true");
-  if (node->secrets == 0)
+  if (node->secrets == 0 || compiler->options->decide_on_secrets)
     return;
   kr_report(compiler, KR_E_SECRET_CONDITION, node->offset, node->len,
             "a condition cannot depend on a secret");
@@ -132,6 +134,10 @@ static bool kr_compile_prepare(kr_compiler *compiler, kr_str text, kr_field *fie
       kr_check_node(compiler, node);
   if (compiler->status == KR_OK && is_parsed)
     kr_place_field(compiler, field);
+  if (field->expression != NULL)
+    kr_check_bare(compiler, field->expression);
+  for (const kr_node *node = field->parts; node != NULL; node = node->next)
+    kr_check_bare(compiler, node);
   return compiler->status == KR_OK && compiler->diagnostics->n_errors == n_errors;
 }
 
@@ -198,6 +204,7 @@ static kr_status kr_compile_finish(kr_compiler *compiler, kr_program **ret_progr
   KR_MOVE(sources, kr_str, program->sources, program->n_sources);
   KR_MOVE(references, kr_str, program->references, program->n_references);
   KR_MOVE(sites, kr_site, program->sites, program->n_sites);
+  KR_MOVE(guards, kr_guard, program->guards, program->n_guards);
   KR_MOVE(patterns, kr_pattern, program->patterns, program->n_patterns);
   compiler->patterns.len = 0; /* the program owns them now */
 #undef KR_MOVE

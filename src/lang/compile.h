@@ -94,6 +94,7 @@ typedef struct kr_compile_options {
   const char *field; /* "perform.url": the source of diagnostics; NULL is "template" */
   kr_missing_mode missing;
   bool allow_raw;               /* the connector's allowRaw: raw() compiles */
+  bool decide_on_secrets;       /* the organization's: decisions on secrets compile */
   kr_secret_names *secrets;     /* in/out, required: names are added as they are met */
   const kr_field_marks *fields; /* $processed.X for X not listed is a compile error ... */
   size_t n_fields;

@@ -82,7 +82,8 @@ struct kr_node {
   bool is_untrusted;
   const kr_json *constant; /* set by fold.c: the value that the node always has, or NULL */
   const kr_node *chosen;   /* the argument that a lazy call always comes to, or NULL */
-  uint8_t context;         /* of a hole, set by the place stage */
+  bool is_decided; /* a decision on a secret takes part, so what it is or fails with tells of it */
+  uint8_t context; /* of a hole, set by the place stage */
   bool is_segment_begin;
   bool is_segment_end;
   kr_str literal; /* of a chunk: bytes as they are written, escaped */
@@ -98,6 +99,7 @@ typedef struct kr_field {
 typedef struct kr_item_marks {
   kr_secret_set secrets;
   bool is_untrusted;
+  bool is_decided;
 } kr_item_marks;
 
 typedef struct kr_compiler {
@@ -131,6 +133,8 @@ typedef struct kr_compiler {
   kr_buf references;
   kr_buf sites;
   kr_buf patterns;
+  kr_buf guards;
+  uint32_t guard_from; /* of the hole being emitted: the first instruction a secret decides on */
   kr_buf path; /* of a reference, while it is looked for */
   kr_index step_index;
   kr_index slot_index;
@@ -153,6 +157,9 @@ bool kr_parse_field(kr_compiler *compiler, kr_field *ret_field);
 
 /** Fill in functions, secrets and marks below a node; reports. */
 void kr_check_node(kr_compiler *compiler, kr_node *node);
+
+/** Report what is decided on a secret and would stand in JSON as no text; after the place stage. */
+void kr_check_bare(kr_compiler *compiler, const kr_node *hole);
 
 /** Compile the pattern of a call, and the replacement written beside it; reports. */
 void kr_check_pattern(kr_compiler *compiler, kr_node *call);

@@ -118,6 +118,12 @@ static const kr_json *kr_emit_known(const kr_compiler *compiler, const kr_node *
   return compiler->options->is_plain ? NULL : node->constant;
 }
 
+/* The same of an argument that may decide; where secrets take part nothing is pruned. */
+static const kr_json *kr_emit_argument(const kr_compiler *compiler, const kr_node *call,
+                                       const kr_node *arg) {
+  return call->secrets != 0 ? NULL : kr_emit_known(compiler, arg);
+}
+
 static bool kr_emit_same_step(const kr_step *a, const kr_step *b) {
   return a->is_index == b->is_index && a->is_optional == b->is_optional &&
          (a->is_index ? a->index == b->index : kr_str_equal(a->name, b->name));
@@ -203,6 +209,38 @@ static uint32_t kr_emit_path(kr_compiler *compiler, const kr_node *node) {
   return slot;
 }
 
+/*
+ * From an instruction on to the end of the hole it depends on secrets what
+ * fails and whether: that is told in the same words whatever they are.
+ */
+static void kr_emit_guard(kr_compiler *compiler, uint32_t from, bool is_decided) {
+  if (is_decided && from < compiler->guard_from)
+    compiler->guard_from = from;
+}
+
+static void kr_emit_guard_end(kr_compiler *compiler, const kr_node *hole) {
+  kr_guard guard = {.from = compiler->guard_from,
+                    .to = kr_emit_here(compiler),
+                    .position = {.offset = (uint32_t)hole->offset,
+                                 .len = (uint32_t)hole->len,
+                                 .source = compiler->source_index}};
+  if (guard.from >= guard.to || hole->secrets == 0)
+    return;
+  guard.secret = (uint32_t)__builtin_ctzll(hole->secrets);
+  kr_emit_append(compiler, &compiler->guards, &guard, sizeof(guard));
+}
+
+/*
+ * What a choice gave tells which it was: it carries the secrets it was decided
+ * on, and those of what was not chosen, so that its marks tell nothing either.
+ */
+static void kr_emit_mark(kr_compiler *compiler, bool is_decided, const kr_node *node) {
+  kr_secret_set secrets = is_decided ? node->secrets : 0;
+  unsigned flags = node->is_untrusted ? KR_MARK_UNTRUSTED : 0;
+  for (; secrets != 0; secrets &= secrets - 1, flags |= KR_MARK_FURTHER)
+    kr_emit(compiler, KR_OP_MARK, node->function, flags, (uint32_t)__builtin_ctzll(secrets), node);
+}
+
 static void kr_emit_kept(kr_compiler *compiler, const kr_node *node, bool is_kept);
 
 static void kr_emit_value(kr_compiler *compiler, const kr_node *node) {
@@ -213,24 +251,29 @@ static void kr_emit_and_or(kr_compiler *compiler, const kr_node *node) {
   bool is_and = node->function == KR_FUNCTION_AND;
   uint32_t decided = 0;
   uint32_t end = 0;
-  bool is_decided = false; /* by a constant: what stands behind it is never needed */
-  for (const kr_node *arg = node->first; arg != NULL && !is_decided; arg = arg->next) {
-    const kr_json *known = kr_emit_known(compiler, arg);
+  bool is_settled = false;   /* by a constant: what stands behind it is never needed */
+  kr_secret_set secrets = 0; /* of the arguments before */
+  for (const kr_node *arg = node->first; arg != NULL && !is_settled; arg = arg->next) {
+    const kr_json *known = kr_emit_argument(compiler, node, arg);
     if (known != NULL) {
-      is_decided = kr_fold_truth(known) != is_and;
+      is_settled = kr_fold_truth(known) != is_and;
       continue;
     }
+    uint32_t from = kr_emit_here(compiler);
     kr_emit_value(compiler, arg);
+    kr_emit_guard(compiler, from, secrets != 0);
+    secrets |= arg->secrets;
     kr_emit_jump(compiler, KR_OP_UNKNOWN, node->function, 1, &end, node);
     kr_emit_jump(compiler, is_and ? KR_OP_JUMP_FALSE : KR_OP_JUMP_TRUE, 0, 0, &decided, arg);
   }
-  if (!is_decided) {
+  if (!is_settled) {
     kr_emit_constant(compiler, is_and ? KR_JSON_TRUE : KR_JSON_FALSE, (kr_str){0}, node);
     kr_emit_jump(compiler, KR_OP_JUMP, 0, 0, &end, node);
   }
   kr_emit_land(compiler, decided);
   kr_emit_constant(compiler, is_and ? KR_JSON_FALSE : KR_JSON_TRUE, (kr_str){0}, node);
   kr_emit_land(compiler, end);
+  kr_emit_mark(compiler, secrets != 0, node);
 }
 
 static void kr_emit_if(kr_compiler *compiler, const kr_node *node, bool is_kept) {
@@ -240,11 +283,14 @@ static void kr_emit_if(kr_compiler *compiler, const kr_node *node, bool is_kept)
   kr_emit_value(compiler, node->first);
   kr_emit_jump(compiler, KR_OP_UNKNOWN, node->function, 1, &end, node);
   kr_emit_jump(compiler, KR_OP_JUMP_FALSE, 0, 0, &otherwise, node);
+  uint32_t from = kr_emit_here(compiler);
   kr_emit_kept(compiler, then, is_kept);
   kr_emit_jump(compiler, KR_OP_JUMP, 0, 0, &end, node);
   kr_emit_land(compiler, otherwise);
   kr_emit_kept(compiler, then->next, is_kept);
   kr_emit_land(compiler, end);
+  kr_emit_mark(compiler, node->first->secrets != 0, node);
+  kr_emit_guard(compiler, from, node->first->secrets != 0);
 }
 
 static void kr_emit_switch(kr_compiler *compiler, const kr_node *node, bool is_kept) {
@@ -252,6 +298,11 @@ static void kr_emit_switch(kr_compiler *compiler, const kr_node *node, bool is_k
   kr_emit_value(compiler, node->first);
   kr_emit_jump(compiler, KR_OP_UNKNOWN, node->function, 1, &end, node);
   const kr_node *key = node->first->next;
+  kr_secret_set secrets = node->first->secrets;
+  for (; key->next != NULL; key = key->next->next)
+    secrets |= key->secrets;
+  key = node->first->next;
+  uint32_t from = kr_emit_here(compiler);
   for (; key->next != NULL; key = key->next->next) {
     uint32_t next = 0;
     kr_emit_value(compiler, key);
@@ -264,15 +315,19 @@ static void kr_emit_switch(kr_compiler *compiler, const kr_node *node, bool is_k
   kr_emit(compiler, KR_OP_POP, 0, 0, 0, node);
   kr_emit_kept(compiler, key, is_kept);
   kr_emit_land(compiler, end);
+  kr_emit_mark(compiler, secrets != 0, node);
+  kr_emit_guard(compiler, from, secrets != 0);
 }
 
 /* default(x, y): y may be missing only where the consumer accepts it; coalesce ends in null. */
 static void kr_emit_default(kr_compiler *compiler, const kr_node *node, bool is_kept) {
   bool is_coalesce = node->function == KR_FUNCTION_COALESCE;
   uint32_t end = 0;
-  bool is_settled = false; /* by a constant */
+  bool is_settled = false;   /* by a constant */
+  kr_secret_set decided = 0; /* a secret is always there, but what was decided on one may be null */
+  uint32_t from = kr_emit_here(compiler);
   for (const kr_node *arg = node->first; arg != NULL && !is_settled; arg = arg->next) {
-    const kr_json *known = kr_emit_known(compiler, arg);
+    const kr_json *known = kr_emit_argument(compiler, node, arg);
     is_settled = known != NULL && known->type != KR_JSON_NULL;
     if (known != NULL && !is_settled && arg->next != NULL)
       continue;
@@ -280,6 +335,8 @@ static void kr_emit_default(kr_compiler *compiler, const kr_node *node, bool is_
       kr_emit_kept(compiler, arg, is_kept);
       break;
     }
+    if (arg->is_decided)
+      decided |= arg->secrets;
     kr_emit_kept(compiler, arg, true);
     kr_emit_jump(compiler, KR_OP_UNKNOWN, node->function, 1, &end, node);
     kr_emit_jump(compiler, KR_OP_JUMP_SETTLED, 0, 0, &end, node);
@@ -287,17 +344,21 @@ static void kr_emit_default(kr_compiler *compiler, const kr_node *node, bool is_
   if (is_coalesce && !is_settled)
     kr_emit_constant(compiler, KR_JSON_NULL, (kr_str){0}, node);
   kr_emit_land(compiler, end);
+  kr_emit_mark(compiler, decided != 0, node);
+  kr_emit_guard(compiler, from, decided != 0);
 }
 
 /* map(array, body): the body leaves one value for each item. */
 static void kr_emit_each(kr_compiler *compiler, const kr_node *node) {
   uint32_t end = 0;
   kr_emit_value(compiler, node->first);
+  uint32_t from = kr_emit_here(compiler);
   kr_emit_jump(compiler, KR_OP_EACH, node->function, 0, &end, node);
   uint32_t body = kr_emit_here(compiler);
   kr_emit_value(compiler, node->first->next);
   kr_emit(compiler, KR_OP_NEXT, node->function, 0, body, node);
   kr_emit_land(compiler, end);
+  kr_emit_guard(compiler, from, node->first->is_decided);
 }
 
 static void kr_emit_lazy(kr_compiler *compiler, const kr_node *node, bool is_kept) {
@@ -324,7 +385,8 @@ static void kr_emit_lazy(kr_compiler *compiler, const kr_node *node, bool is_kep
 
 /* concat inside concat, of what no concat refuses: its arguments are those of the outer one. */
 static bool kr_emit_is_flat(const kr_node *node) {
-  if (node->constant != NULL || !kr_node_calls(node, KR_FUNCTION_CONCAT) || node->n_steps > 0)
+  if (node->constant != NULL || node->is_decided || !kr_node_calls(node, KR_FUNCTION_CONCAT) ||
+      node->n_steps > 0)
     return false;
   for (const kr_node *arg = node->first; arg != NULL; arg = arg->next)
     if (!kr_check_is_scalar(arg))
@@ -393,17 +455,23 @@ static unsigned kr_emit_concat(kr_compiler *compiler, const kr_node *node) {
 static void kr_emit_call(kr_compiler *compiler, const kr_node *node, bool is_kept) {
   const kr_function_info *row = kr_function_row(node->function);
   bool keeps_inner = is_kept || node->n_steps > 0;
+  uint32_t from = 0;
   if (node->chosen != NULL && !compiler->options->is_plain) {
     kr_emit_kept(compiler, node->chosen, keeps_inner);
+    from = kr_emit_here(compiler);
   } else if (row->marks == KR_MARKS_LAZY) {
     kr_emit_lazy(compiler, node, keeps_inner);
-  } else if (node->function == KR_FUNCTION_CONCAT && !compiler->options->is_plain) {
+    from = kr_emit_here(compiler);
+  } else if (node->function == KR_FUNCTION_CONCAT && !node->is_decided &&
+             !compiler->options->is_plain) {
     unsigned n_args = kr_emit_concat(compiler, node);
+    from = kr_emit_here(compiler);
     kr_emit(compiler, KR_OP_CALL, node->function, n_args, 0, node);
   } else {
     unsigned index = 0;
     for (const kr_node *arg = node->first; arg != NULL; arg = arg->next, index++)
       kr_emit_kept(compiler, arg, kr_function_param(row, index, node->n_children) == 'm');
+    from = kr_emit_here(compiler);
     kr_emit(compiler, KR_OP_CALL, node->function, node->n_children, node->pattern, node);
   }
   for (unsigned i = 0; i < node->n_steps; i++)
@@ -411,6 +479,7 @@ static void kr_emit_call(kr_compiler *compiler, const kr_node *node, bool is_kep
   bool may_miss = node->n_steps > 0 || (row->result == 'a' && row->marks != KR_MARKS_LAZY);
   if (may_miss && !is_kept)
     kr_emit(compiler, KR_OP_PRESENT, 0, 0, 0, node);
+  kr_emit_guard(compiler, from, node->is_decided);
 }
 
 static void kr_emit_container(kr_compiler *compiler, const kr_node *node) {
@@ -445,14 +514,17 @@ static void kr_emit_kept(kr_compiler *compiler, const kr_node *node, bool is_kep
   case KR_NODE_CHUNK:
     kr_emit_constant(compiler, KR_JSON_STRING, node->text, node);
     return;
-  case KR_NODE_REF:
+  case KR_NODE_REF: {
+    uint32_t from = kr_emit_here(compiler);
     if (node->root == KR_ROOT_SECRET)
       kr_emit(compiler, KR_OP_SECRET, 0, 0, node->secret, node);
     else if (node->root == KR_ROOT_ITEM || node->root == KR_ROOT_INDEX)
       kr_emit_item(compiler, node, is_kept);
     else
       kr_emit(compiler, KR_OP_SLOT, is_kept, 0, kr_emit_path(compiler, node), node);
+    kr_emit_guard(compiler, from, node->is_decided);
     return;
+  }
   case KR_NODE_CALL:
     kr_emit_call(compiler, node, is_kept);
     return;
@@ -535,10 +607,12 @@ static void kr_emit_hole(kr_compiler *compiler, const kr_node *node, bool is_who
   kr_program *program = compiler->program;
   program->secrets |= node->secrets;
   program->is_untrusted |= node->is_untrusted;
+  compiler->guard_from = UINT32_MAX;
   kr_emit_references(compiler, node);
   if (compiler->sink == KR_SINK_CONDITION) {
     kr_emit_value(compiler, node);
     kr_emit(compiler, KR_OP_RETURN, 0, 0, 0, node);
+    kr_emit_guard_end(compiler, node);
     return;
   }
   kr_emit_sites(compiler, node);
@@ -548,8 +622,10 @@ static void kr_emit_hole(kr_compiler *compiler, const kr_node *node, bool is_who
     kr_emit_literal(compiler, bytes, node);
     return;
   }
+  uint32_t from = kr_emit_here(compiler);
   if (compiler->options->is_plain) {
     kr_emit_value(compiler, node);
+    from = kr_emit_here(compiler);
     kr_emit(compiler, KR_OP_EMIT, node->context, is_whole, 0, node);
   } else if (node->type == KR_NODE_REF && node->root == KR_ROOT_SECRET) {
     kr_emit(compiler, KR_OP_EMIT_SECRET, node->context, is_whole, node->secret, node);
@@ -557,8 +633,25 @@ static void kr_emit_hole(kr_compiler *compiler, const kr_node *node, bool is_who
     kr_emit(compiler, KR_OP_EMIT_SLOT, node->context, is_whole, kr_emit_path(compiler, node), node);
   } else {
     kr_emit_value(compiler, node);
+    from = kr_emit_here(compiler);
     kr_emit(compiler, KR_OP_EMIT, node->context, is_whole, 0, node);
   }
+  kr_emit_guard(compiler, from, node->is_decided);
+  kr_emit_guard_end(compiler, node);
+}
+
+/* A segment is judged at its end: what was decided in it belongs to the last guard in it. */
+static void kr_emit_segment_end(kr_compiler *compiler, uint32_t begin, const kr_node *node) {
+  uint32_t n_guards = kr_emit_count(&compiler->guards, sizeof(kr_guard));
+  kr_emit(compiler, KR_OP_SEGMENT_END, 0, 0, 0, node);
+  if (n_guards == 0)
+    return;
+  kr_guard guard = ((const kr_guard *)(const void *)compiler->guards.ptr)[n_guards - 1];
+  if (guard.from < begin)
+    return;
+  guard.to = kr_emit_here(compiler);
+  guard.from = guard.to - 1;
+  kr_emit_append(compiler, &compiler->guards, &guard, sizeof(guard));
 }
 
 void kr_emit_field(kr_compiler *compiler, const kr_field *field) {
@@ -569,7 +662,10 @@ void kr_emit_field(kr_compiler *compiler, const kr_field *field) {
   bool is_quoted = compiler->sink == KR_SINK_VALUE;
   if (is_quoted)
     kr_emit_literal(compiler, KR_STR("\""), NULL);
+  uint32_t segment = 0;
   for (const kr_node *node = field->parts; node != NULL; node = node->next) {
+    if (node->is_segment_begin)
+      segment = kr_emit_here(compiler);
     if (node->is_segment_begin)
       kr_emit(compiler, KR_OP_SEGMENT_BEGIN, 0, 0, 0, node);
     if (node->type == KR_NODE_CHUNK)
@@ -577,7 +673,7 @@ void kr_emit_field(kr_compiler *compiler, const kr_field *field) {
     else
       kr_emit_hole(compiler, node, false);
     if (node->is_segment_end)
-      kr_emit(compiler, KR_OP_SEGMENT_END, 0, 0, 0, node);
+      kr_emit_segment_end(compiler, segment, node);
   }
   if (is_quoted)
     kr_emit_literal(compiler, KR_STR("\""), NULL);

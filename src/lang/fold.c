@@ -228,9 +228,14 @@ static void kr_fold_and_or(kr_compiler *compiler, kr_node *node) {
   kr_fold_set(compiler, node, truth ? KR_JSON_TRUE : KR_JSON_FALSE, (kr_str){0});
 }
 
-/* Steps after a lazy call are left to the render. */
+/*
+ * Steps after a lazy call are left to the render. Where secrets take part all
+ * stays as it is: marks and guards of a choice cover what was not chosen too.
+ */
 static void kr_fold_lazy(kr_compiler *compiler, kr_node *node) {
   const kr_node *first = node->first;
+  if (node->secrets != 0)
+    return;
   switch (node->function) {
   case KR_FUNCTION_AND:
   case KR_FUNCTION_OR:

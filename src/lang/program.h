@@ -114,6 +114,9 @@ const char *kr_function_nearest(kr_str name);
 char kr_function_param(const kr_function_info *row, unsigned index, unsigned n_args);
 bool kr_function_secret_ok(const kr_function_info *row, unsigned index, unsigned n_args);
 
+/** Does the parameter take a secret only where decisions on secrets are allowed? */
+bool kr_function_decides(const kr_function_info *row, unsigned index, unsigned n_args);
+
 /** The function an accessor (".lowercase") stands for; false for any other name. */
 bool kr_accessor_find(kr_str name, unsigned *ret_function);
 
@@ -122,6 +125,11 @@ typedef enum kr_opcode {
 #include "lang/opcodes.def"
   KR_OP_COUNT
 } kr_opcode;
+
+/* Operand b of MARK. */
+#define KR_MARK_FURTHER 1u   /* not the first secret: the function joined with that one */
+#define KR_MARK_UNTRUSTED 2u /* one of the branches is untrusted: all of them are escaped as such  \
+                              */
 
 #define KR_POPS_B (-1)
 #define KR_POPS_2B (-2)
@@ -192,6 +200,15 @@ typedef struct kr_site {
   uint8_t context;
 } kr_site;
 
+/** Instructions [from, to), the rest of a hole: whether and how they fail is decided on a secret.
+ */
+typedef struct kr_guard {
+  uint32_t from;
+  uint32_t to;
+  uint32_t secret;
+  kr_position position; /* of the hole */
+} kr_guard;
+
 #define KR_NO_GROUP UINT32_MAX
 
 /** A piece of a replacement: a group's text, or with KR_NO_GROUP the text itself. */
@@ -232,6 +249,8 @@ struct kr_program {
   uint32_t n_patterns;
   const kr_site *sites;
   uint32_t n_sites;
+  const kr_guard *guards;
+  uint32_t n_guards;
   kr_str origin;
   kr_secret_set secrets;
   uint32_t n_secret_names; /* size of the table when this was compiled */

@@ -107,6 +107,14 @@ bool kr_function_secret_ok(const kr_function_info *row, unsigned index, unsigned
   return letter >= 'A' && letter <= 'Z';
 }
 
+/* What gives a truth value or a number of its argument tells something of it; so does a choice. */
+bool kr_function_decides(const kr_function_info *row, unsigned index, unsigned n_args) {
+  char letter = kr_function_letter(row, index, n_args);
+  if (row == &kr_functions[KR_FUNCTION_IF] || row == &kr_functions[KR_FUNCTION_SWITCH])
+    return letter == 'a';
+  return (row->result == 'b' || row->result == 'n') && letter >= 'a' && letter != 'p';
+}
+
 bool kr_accessor_find(kr_str name, unsigned *ret_function) {
   for (size_t i = 0; i < sizeof(kr_accessors) / sizeof(kr_accessors[0]); i++)
     if (name.len > 0 && kr_accessors[i].name[0] == (char)name.ptr[0] &&

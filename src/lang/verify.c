@@ -159,6 +159,16 @@ static bool kr_verify_slots(const kr_program *program) {
   return true;
 }
 
+static bool kr_verify_guards(const kr_program *program) {
+  for (uint32_t i = 0; i < program->n_guards; i++) {
+    const kr_guard *guard = &program->guards[i];
+    if (guard->from >= guard->to || guard->to > program->n_code ||
+        guard->secret >= program->n_secret_names || guard->position.source >= program->n_sources)
+      return false;
+  }
+  return true;
+}
+
 static kr_status kr_verify_bug(kr_error *reterr, uint32_t pc) {
   return kr_fail(reterr, KR_INTERNAL, "the compiler made a bad program (instruction %u)",
                  (unsigned)pc);
@@ -173,7 +183,7 @@ kr_status kr_program_verify(kr_program *program, kr_error *reterr) {
     return kr_fail_nomem(reterr);
   memset(verifier.depths, 0xFF, n_depths * sizeof(uint32_t));
   verifier.depths[0] = 0;
-  if (!kr_verify_slots(program) || program->n_code == 0)
+  if (!kr_verify_slots(program) || !kr_verify_guards(program) || program->n_code == 0)
     return kr_verify_bug(reterr, 0);
   for (uint32_t pc = 0; pc < program->n_code; pc++) {
     if (program->code[pc].op >= KR_OP_COUNT)

@@ -32,10 +32,7 @@ static bool kr_redact_path_take(kr_redact_scan *scan, kr_redact_path *path,
     return false;
   }
   path->resume = scan->pos + token->len;
-  if (token->form == KR_FORM_PERCENT)
-    path->percent_end = path->resume;
-  else
-    path->json_end = path->resume;
+  path->ends[token->form - KR_FORM_PERCENT] = path->resume;
   for (size_t i = 0; i < token->n_bytes; i++) {
     path->node = kr_redact_step(scan->set->forms, path->node, token->bytes[i]);
     path->count++;

@@ -9,8 +9,8 @@
  * matches) becomes one marker, in one pass over the input. See docs/redaction.md.
  *
  * Forms: raw (and trimmed), percent (any subset of bytes escaped, any hex case,
- * '+' for space), JSON escapes, base64 (both alphabets, three alignments, with
- * any prefix and suffix), hex (any case). Values of 1-3 bytes are not searched
+ * '+' for space), JSON escapes, HTML entities, base64 (both alphabets, three
+ * alignments, with any prefix and suffix), hex (any case). Values of 1-3 bytes are not searched
  * (they are redacted by position) but counted as short.
  *
  * Sets, scratch and held tails live in sensitive memory.
@@ -33,10 +33,14 @@ typedef enum kr_redact_form {
   KR_FORM_RAW,
   KR_FORM_PERCENT,
   KR_FORM_JSON,
+  KR_FORM_HTML,
   KR_FORM_BASE64,
   KR_FORM_HEX,
   KR_FORM_COUNT
 } kr_redact_form;
+
+#define KR_REDACT_FORM_BIT(form) (UINT32_C(1) << (form))
+#define KR_REDACT_ALL_FORMS (KR_REDACT_FORM_BIT(KR_FORM_COUNT) - 1u)
 
 const char *kr_redact_form_name(kr_redact_form form); /* "span", "raw", ... static */
 

@@ -41,34 +41,40 @@ void kr_redact_scan_cover(kr_redact_scan *scan, uint64_t start, uint64_t end, ui
   kr_redact_scan_fail(scan, kr_redact_cover_add(&scan->cover, run));
 }
 
-/* Bytes of the one escape in [start, end) if that is all of it and it spells a base64 character. */
-static bool kr_redact_spells_base64(const kr_redact_scan *scan, uint64_t start, size_t len) {
-  kr_redact_token token;
-  kr_str text = kr_redact_scan_from(scan, start, start + len);
-  return text.len == len && kr_redact_is_introducer(text.ptr[0]) &&
-         kr_redact_token_read(text, true, &token) == KR_TOKEN_FOUND && token.len == len &&
-         token.n_bytes == 1 && kr_redact_is_base64(token.bytes[0]);
+/* Is there an escape of one base64 character that starts at `start` and ends in [from, to]? */
+static bool kr_redact_spells_base64(const kr_redact_scan *scan, uint64_t start, uint64_t from,
+                                    uint64_t to) {
+  kr_redact_tokens tokens;
+  kr_str text = kr_redact_scan_from(scan, start, to);
+  if (text.len == 0 || !kr_redact_is_introducer(text.ptr[0]))
+    return false;
+  (void)kr_redact_token_read(text, true, scan->set->enabled, &tokens);
+  for (size_t i = 0; i < tokens.count; i++)
+    if (start + tokens.items[i].len >= from && kr_redact_token_is_base64(&tokens.items[i]))
+      return true;
+  return false;
 }
 
-/* Raw bytes of the base64 character, escaped or not, that ends at `at`; 0: there is none. */
+static uint64_t kr_redact_back(const kr_redact_scan *scan, uint64_t at, uint64_t len) {
+  return at - scan->base < len ? scan->base : at - len;
+}
+
+/* Raw bytes of the longest base64 character, escaped or not, that ends at `at`; 0: none. */
 static size_t kr_redact_left(const kr_redact_scan *scan, uint64_t at) {
-  static const size_t lens[] = {6, 3, 2};
-  uint64_t room = at - scan->base;
-  for (size_t i = 0; i < sizeof(lens) / sizeof(lens[0]); i++)
-    if (room >= lens[i] && kr_redact_spells_base64(scan, at - lens[i], lens[i]))
-      return lens[i];
-  return room > 0 && kr_redact_is_base64(scan->window.ptr[room - 1]) ? 1 : 0;
+  uint64_t start = kr_redact_back(scan, at, KR_REDACT_BASE64_ESCAPE_BYTES);
+  for (; start < at; start++)
+    if (kr_redact_spells_base64(scan, start, at, at))
+      return (size_t)(at - start);
+  return at > scan->base && kr_redact_is_base64(scan->window.ptr[at - scan->base - 1]) ? 1 : 0;
 }
 
 /* The earliest start of an escaped base64 character that crosses `at`; `at` if none does. */
 static uint64_t kr_redact_crossing(const kr_redact_scan *scan, uint64_t at) {
-  static const size_t lens[] = {6, 3, 2};
-  uint64_t first = at - scan->base < 5 ? scan->base : at - 5;
-  for (uint64_t start = first; start < at; start++)
-    for (size_t i = 0; i < sizeof(lens) / sizeof(lens[0]); i++)
-      if (start + lens[i] > at && kr_redact_spells_base64(scan, start, lens[i]))
-        return start;
-  return at;
+  uint64_t start = kr_redact_back(scan, at, KR_REDACT_BASE64_ESCAPE_BYTES - 1);
+  while (start < at &&
+         !kr_redact_spells_base64(scan, start, at + 1, start + KR_REDACT_BASE64_ESCAPE_BYTES))
+    start++;
+  return start;
 }
 
 /* A shorter pattern's left neighbour can lie outside the longest only as part of an escape. */
@@ -116,9 +122,10 @@ static void kr_redact_count_path(kr_redact_scan *scan, uint32_t at, const kr_red
     uint64_t start = kr_redact_path_start(scan, path, a->terminals[at].len, end);
     if (start >= path->joint)
       return;
-    kr_redact_form form = path->percent_end > start ? KR_FORM_PERCENT
-                          : path->json_end > start  ? KR_FORM_JSON
-                                                    : KR_FORM_RAW;
+    kr_redact_form form = KR_FORM_PERCENT; /* of several kinds of escapes the first is named */
+    while (form <= KR_FORM_HTML && path->ends[form - KR_FORM_PERCENT] <= start)
+      form++;
+    form = form > KR_FORM_HTML ? KR_FORM_RAW : form;
     kr_redact_count_hit(scan, at, false, start, end, form, false);
   }
 }
@@ -166,28 +173,27 @@ static void kr_redact_step_plain(kr_redact_scan *scan, uint8_t byte) {
 
 /* The character at pos also holds bits of a value just matched: remove it, escaped or not. */
 static void kr_redact_widen_right(kr_redact_scan *scan, uint8_t byte,
-                                  const kr_redact_token *token) {
-  uint32_t value = KR_REDACT_NO_VALUE;
-  if (token != NULL && token->n_bytes == 1 && kr_redact_is_base64(token->bytes[0]))
-    kr_redact_scan_cover(scan, scan->pos, scan->pos + token->len, value);
-  else if (kr_redact_is_base64(byte))
-    kr_redact_scan_cover(scan, scan->pos, scan->pos + 1, value);
+                                  const kr_redact_tokens *tokens) {
+  uint64_t end = kr_redact_is_base64(byte) ? scan->pos + 1 : scan->pos;
+  for (size_t i = 0; i < tokens->count; i++)
+    if (kr_redact_token_is_base64(&tokens->items[i]))
+      end = scan->pos + tokens->items[i].len;
+  if (end > scan->pos)
+    kr_redact_scan_cover(scan, scan->pos, end, KR_REDACT_NO_VALUE);
 }
 
 /* Read the byte at pos in every way. False: it starts an escape that is not yet decided. */
 static bool kr_redact_read(kr_redact_scan *scan, bool is_final) {
   kr_str text = kr_str_skip(scan->window, (size_t)(scan->pos - scan->base));
   uint8_t byte = text.ptr[0];
-  kr_redact_token token;
-  kr_redact_token_result result = KR_TOKEN_NONE;
-  if (kr_redact_is_introducer(byte))
-    result = kr_redact_token_read(text, is_final, &token);
-  if (result == KR_TOKEN_MORE)
+  kr_redact_tokens tokens = {.count = 0};
+  bool is_escape = kr_redact_is_introducer(byte);
+  if (is_escape && !kr_redact_token_read(text, is_final, scan->set->enabled, &tokens))
     return false;
   if ((scan->widen_mask & 1) != 0)
-    kr_redact_widen_right(scan, byte, result == KR_TOKEN_FOUND ? &token : NULL);
-  if (result == KR_TOKEN_FOUND)
-    kr_redact_paths_fork(scan, &token);
+    kr_redact_widen_right(scan, byte, &tokens);
+  for (size_t i = 0; i < tokens.count; i++)
+    kr_redact_paths_fork(scan, &tokens.items[i]);
   kr_redact_step_plain(scan, byte);
   if (scan->n_paths > 0)
     kr_redact_paths_step(scan, byte);

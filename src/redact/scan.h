@@ -6,7 +6,7 @@
  *   plain    each byte is itself; always there: one automaton state
  *   hex      the same, lower-cased, in the hex automaton
  *   paths    readings that took at least one escape as what it spells; none
- *            exist until an introducer (% \ +) shows up
+ *            exist until an introducer (% \ + &) shows up
  *
  * At an escape every reading may take it as spelled or byte by byte, because a
  * value may itself hold a '%' or '\'. A path whose state lies behind the last
@@ -39,14 +39,15 @@
 /** Receives output; is_marker says that bytes are one whole marker. */
 typedef kr_status (*kr_redact_sink)(void *ctx, kr_str bytes, bool is_marker);
 
+#define KR_REDACT_ESCAPE_FORMS (KR_FORM_HTML - KR_FORM_PERCENT + 1)
+
 typedef struct kr_redact_path {
   uint32_t node;
-  uint64_t count;       /* bytes it has read so far, escapes counted as what they spell */
-  uint64_t escapes;     /* id of the last one it took */
-  uint64_t joint;       /* end of the last place where it differs from the one before it */
-  uint64_t resume;      /* position behind its last byte */
-  uint64_t percent_end; /* end of the last percent escape it took */
-  uint64_t json_end;    /* the same for JSON */
+  uint64_t count;   /* bytes it has read so far, escapes counted as what they spell */
+  uint64_t escapes; /* id of the last one it took */
+  uint64_t joint;   /* end of the last place where it differs from the one before it */
+  uint64_t resume;  /* position behind its last byte */
+  uint64_t ends[KR_REDACT_ESCAPE_FORMS]; /* of the last escape it took of each kind; 0: none */
 } kr_redact_path;
 
 typedef struct kr_redact_scan {

@@ -13,8 +13,8 @@ struct kr_redact_builder {
 };
 
 const char *kr_redact_form_name(kr_redact_form form) {
-  static const char *const names[KR_FORM_COUNT] = {"span", "raw",    "percent",
-                                                   "json", "base64", "hex"};
+  static const char *const names[KR_FORM_COUNT] = {"span", "raw",    "percent", "json",
+                                                   "html", "base64", "hex"};
   return (unsigned)form < KR_FORM_COUNT ? names[form] : "unknown";
 }
 
@@ -152,6 +152,7 @@ kr_status kr_redact_builder_build(kr_redact_builder *builder, kr_redact_set **re
   if (set == NULL)
     return kr_fail_nomem(reterr);
   atomic_init(&set->references, 1);
+  set->enabled = KR_REDACT_ALL_FORMS;
   set->arena = builder->arena;
   set->entries = builder->entries;
   builder->arena = KR_ARENA_INIT(SIZE_MAX, kr_sensitive_memory());

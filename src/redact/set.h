@@ -27,6 +27,7 @@ struct kr_redact_set {
   kr_arena arena; /* names and values */
   kr_buf entries; /* kr_redact_entry */
   size_t n_short;
+  uint32_t enabled;           /* KR_REDACT_FORM_BIT of the forms that are searched */
   kr_redact_automaton *forms; /* raw, trimmed, base64 */
   kr_redact_automaton *hex;
 };

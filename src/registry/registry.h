@@ -38,9 +38,9 @@ typedef struct kr_audit_entry {
   uint64_t sequence; /* assigned by append, from 1, without gaps */
   int64_t time_ms;
   uint32_t org_id;
-  kr_str actor; /* "cli:uid=1000" */
-  kr_str
-      action; /* "secret.create", "secret.replace", "secret.delete", "org.create", "store.create" */
+  kr_str actor;   /* "cli:uid=1000" */
+  kr_str action;  /* "secret.create", "secret.replace", "secret.delete", "org.create", "org.set",
+                     "store.create" */
   kr_str subject; /* name of the thing */
   const kr_audit_change *changes;
   size_t n_changes;

@@ -8,6 +8,8 @@
 #include "base/assert.h"
 #include "vm/functions.h"
 
+#include <limits.h>
+
 static kr_function_body *const kr_bodies[] = {
 #define KR_BODY_PARTS(id) kr_body_##id
 #define KR_BODY_WHOLE(id) kr_body_##id
@@ -16,6 +18,8 @@ static kr_function_body *const kr_bodies[] = {
 #define KR_FUNCTION(id, name, min, max, params, result, marks, ...) KR_BODY_##marks(id),
 #include "lang/functions.def"
 };
+
+#define KR_CALL_NO_FUNCTION UINT_MAX /* joins no transform */
 
 static kr_status kr_call_mismatch(kr_vm *vm, const char *function, unsigned index, char param,
                                   const kr_value *value) {
@@ -90,12 +94,12 @@ static kr_call_marks kr_call_union(const kr_value *args, unsigned n_args) {
   return marks;
 }
 
-/* All of a string derives from the secrets; the function joins the transforms. */
+/* All of it derives from the secrets (a number's part counts once it is text); the function joins.
+ */
 static kr_status kr_call_mark(kr_vm *vm, unsigned function, const kr_call_marks *marks,
                               uint8_t kind, kr_value *result) {
   result->secrets = marks->secrets;
-  if (result->type != KR_VALUE_STRING)
-    return KR_OK;
+  result->is_decided = result->type != KR_VALUE_STRING;
   void *memory = NULL;
   KR_TRY(kr_vm_alloc(vm, sizeof(kr_span), &memory));
   kr_span *part = memory;
@@ -107,7 +111,7 @@ static kr_status kr_call_mark(kr_vm *vm, unsigned function, const kr_call_marks 
       memcpy(part->transforms, source->parts[i].transforms, sizeof(part->transforms));
       break;
     }
-  if (part->n_transforms < KR_SPAN_TRANSFORMS_MAX)
+  if (function != KR_CALL_NO_FUNCTION && part->n_transforms < KR_SPAN_TRANSFORMS_MAX)
     part->transforms[part->n_transforms++] = (uint8_t)function;
   result->parts = part;
   result->n_parts = 1;
@@ -139,6 +143,7 @@ static kr_status kr_call_preview(kr_vm *vm, unsigned function, const kr_call_mar
   if (marks->secrets != 0) {
     *result = kr_value_string(KR_STR("[REDACTED]"));
     result->is_unknown = marks->is_unknown;
+    result->is_untrusted = marks->is_untrusted; /* what stands beside it is escaped as in a run */
     return kr_call_mark(vm, function, marks, KR_PART_OPAQUE, result);
   }
   if (marks->is_unknown)
@@ -151,6 +156,37 @@ kr_status kr_vm_preview_call(kr_vm *vm, unsigned function, const kr_value *arg, 
                              bool *ret_is_done) {
   kr_call_marks marks = kr_call_union(arg, 1);
   return kr_call_preview(vm, function, &marks, result, ret_is_done);
+}
+
+kr_status kr_vm_undecided_call(kr_vm *vm, unsigned function, const kr_value *arg,
+                               kr_value *ret_value) {
+  if (arg->secrets == 0)
+    return kr_vm_unknown_call(vm, function, ret_value);
+  /* MARK comes next and joins the function. */
+  kr_call_marks marks = kr_call_union(arg, 1);
+  kr_value result = kr_value_string(KR_STR("[REDACTED]"));
+  result.is_unknown = marks.is_unknown;
+  KR_TRY(kr_call_mark(vm, KR_CALL_NO_FUNCTION, &marks, KR_PART_OPAQUE, &result));
+  *ret_value = result;
+  return KR_OK;
+}
+
+kr_status kr_vm_mark(kr_vm *vm, const kr_instruction *in, kr_value *value) {
+  if (value->type == KR_VALUE_UNKNOWN)
+    return KR_OK;
+  if (kr_value_is_array(value) || kr_value_is_object(value))
+    return kr_vm_fail(vm, KR_INVALID, KR_E_SECRET_REFUSED, "an array or object was chosen");
+  vm->is_sensitive = true;
+  const kr_value chosen = *value;
+  uint8_t kind = chosen.n_parts == 1 ? chosen.parts[0].context : KR_PART_PLAIN;
+  const kr_call_marks marks = {.secrets = chosen.secrets | (kr_secret_set)1 << in->c,
+                               .first_secret = &chosen};
+  /* A second secret of the same decision adds its name, not its function again. */
+  KR_TRY(kr_call_mark(vm, (in->b & KR_MARK_FURTHER) != 0 ? KR_CALL_NO_FUNCTION : in->a, &marks,
+                      kind, value));
+  value->is_decided = true;
+  value->is_untrusted |= (in->b & KR_MARK_UNTRUSTED) != 0;
+  return KR_OK;
 }
 
 static kr_status kr_call_register(kr_vm *vm, unsigned function, const kr_function_info *row,

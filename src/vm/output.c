@@ -203,6 +203,9 @@ static kr_status kr_output_json_container(kr_vm *vm, kr_rendered *out, kr_contex
 static kr_status kr_output_json(kr_vm *vm, kr_rendered *out, kr_context context,
                                 const kr_value *value) {
   uint8_t digits[KR_VALUE_INT_BYTES];
+  /* A mark lies inside the quotes of a text, so what is none could not be redacted. */
+  if (value->is_decided && value->type != KR_VALUE_STRING)
+    return kr_vm_refuse_secret(vm, value->secrets, kr_context_name((uint8_t)context));
   switch (value->type) {
   case KR_VALUE_MISSING:
   case KR_VALUE_NULL:
@@ -306,7 +309,7 @@ static kr_status kr_output_scalar(kr_vm *vm, kr_context context, const kr_value 
 kr_status kr_vm_emit(kr_vm *vm, kr_context context, const kr_value *value, bool is_whole) {
   if (value->is_unknown || value->type == KR_VALUE_UNKNOWN)
     vm->rendered->is_partial = true;
-  if (is_whole && value->type == KR_VALUE_NULL)
+  if (is_whole && value->type == KR_VALUE_NULL && !value->is_decided)
     vm->rendered->is_null = context == KR_CONTEXT_QUERY || context == KR_CONTEXT_VALUE;
   switch (context) {
   case KR_CONTEXT_QUERY:

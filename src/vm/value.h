@@ -40,6 +40,7 @@ struct kr_value {
   uint8_t type; /* kr_value_type */
   bool is_untrusted;
   bool is_unknown; /* an unknown $lookup took part in it */
+  bool is_decided; /* what it is was decided on its secrets: no bytes of theirs, but a fact */
   uint32_t count;  /* bytes of text, items, members */
   uint32_t n_parts;
   kr_secret_set secrets;
@@ -74,6 +75,7 @@ static inline void kr_value_set_bool(kr_value *value, bool truth, bool is_untrus
   value->type = truth ? KR_VALUE_TRUE : KR_VALUE_FALSE;
   value->is_untrusted = is_untrusted;
   value->is_unknown = false;
+  value->is_decided = false;
   value->count = 0;
   value->n_parts = 0;
   value->secrets = 0;
@@ -109,6 +111,7 @@ static inline void kr_value_set_json(kr_value *value, const kr_json *json, bool 
   value->type = types[json->type];
   value->is_untrusted = is_untrusted;
   value->is_unknown = false;
+  value->is_decided = false;
   value->count = json->count;
   value->n_parts = 0;
   value->secrets = secrets;

@@ -67,6 +67,18 @@ kr_status kr_vm_alloc(kr_vm *vm, size_t len, void **ret_ptr) {
   return kr_fail_nomem(vm->reterr);
 }
 
+/* A number or truth value has one part, for its transforms: all of its text. */
+static kr_status kr_vm_text_part(kr_vm *vm, const kr_span *part, kr_value *string) {
+  void *memory = NULL;
+  KR_TRY(kr_vm_alloc(vm, sizeof(kr_span), &memory));
+  kr_span *whole = memory;
+  *whole = *part;
+  whole->len = string->count;
+  string->parts = whole;
+  string->n_parts = 1;
+  return KR_OK;
+}
+
 kr_status kr_vm_to_text(kr_vm *vm, const kr_value *value, kr_value *ret_string) {
   void *digits = NULL;
   kr_value string = *value;
@@ -101,6 +113,9 @@ kr_status kr_vm_to_text(kr_vm *vm, const kr_value *value, kr_value *ret_string) 
                       kr_value_type_name(value));
   }
   string.is_untrusted = value->is_untrusted;
+  string.secrets = value->secrets;
+  if (value->type != KR_VALUE_STRING && value->n_parts == 1)
+    KR_TRY(kr_vm_text_part(vm, value->parts, &string));
   *ret_string = string;
   return KR_OK;
 }
@@ -192,6 +207,12 @@ static kr_status kr_vm_collect(kr_vm *vm, const kr_value *items, uint32_t count,
     container.items = memory;
   *ret_value = container;
   return KR_OK;
+}
+
+/* In a preview what is decided on a secret is not known; default and coalesce only ask if it is. */
+static inline bool kr_vm_is_undecided(const kr_vm *vm, unsigned function, const kr_value *value) {
+  bool asks_value = function != KR_FUNCTION_DEFAULT && function != KR_FUNCTION_COALESCE;
+  return value->is_unknown || (asks_value && value->secrets != 0 && kr_vm_is_preview(vm));
 }
 
 /* equals() of two texts without marks, the most frequent condition; false: call it in full. */
@@ -294,9 +315,9 @@ kr_status kr_vm_run(kr_vm *vm, const kr_value **ret_top) {
       break;
     }
     case KR_OP_UNKNOWN:
-      if (!stack[-1].is_unknown)
+      if (!kr_vm_is_undecided(vm, in->a, &stack[-1]))
         break;
-      KR_TRY(kr_vm_unknown_call(vm, in->a, &value));
+      KR_TRY(kr_vm_undecided_call(vm, in->a, &stack[-1], &value));
       stack -= in->b;
       *stack++ = value;
       pc = in->c - 1;
@@ -329,6 +350,9 @@ kr_status kr_vm_run(kr_vm *vm, const kr_value **ret_top) {
       break;
     case KR_OP_ITEM_VALUE:
       KR_TRY(kr_vm_item_value(vm, in, &stack[-1]));
+      break;
+    case KR_OP_MARK:
+      KR_TRY(kr_vm_mark(vm, in, &stack[-1]));
       break;
     case KR_OP_EMIT_LITERAL:
       KR_TRY(kr_vm_put_literal(vm, kr_str_from(program->pool.ptr + in->c, in->b)));
@@ -365,6 +389,32 @@ kr_status kr_vm_run(kr_vm *vm, const kr_value **ret_top) {
     }
   }
   return KR_OK;
+}
+
+/*
+ * Where it depends on a secret whether and how something fails, the error is
+ * one and the same: that of the hole. Memory that ran out stays what it is.
+ */
+static kr_status kr_vm_explain(kr_vm *vm, kr_status status) {
+  if (status == KR_OK || status == KR_NOMEM)
+    return status;
+  for (uint32_t i = 0; i < vm->program->n_guards; i++) {
+    const kr_guard *guard = &vm->program->guards[i];
+    if (vm->pc < guard->from || vm->pc >= guard->to)
+      continue;
+    kr_str name = vm->program->secret_names[guard->secret];
+    const char *source = (const char *)vm->program->sources[guard->position.source].ptr;
+    status = kr_fail(vm->reterr, KR_INVALID,
+                     "a decision on secret %.*s fails here, or what follows from it", KR_FMT(name));
+    if (vm->reterr != NULL)
+      vm->reterr->code = KR_E_SECRET_REFUSED;
+    kr_error_hint(
+        vm->reterr,
+        "it, or data that is read after it, is missing or of another type than is expected here");
+    kr_error_at(vm->reterr, source, guard->position.offset, guard->position.len);
+    return status;
+  }
+  return status;
 }
 
 static size_t kr_vm_output_limit(kr_sink sink) {
@@ -422,7 +472,7 @@ kr_status kr_vm_render(kr_vm *vm, const kr_program *program, const kr_render_inp
   const kr_value *unused = NULL;
   kr_status status = kr_vm_prepare(vm, program, input, rendered, reterr);
   if (status == KR_OK)
-    status = kr_vm_run(vm, &unused);
+    status = kr_vm_explain(vm, kr_vm_run(vm, &unused));
   if (status == KR_OK && program->sink == KR_SINK_HEADER)
     kr_vm_trim_output(rendered);
   kr_vm_clear(vm);
@@ -439,10 +489,13 @@ kr_status kr_vm_condition(kr_vm *vm, const kr_program *program, const kr_render_
   const kr_value *top = NULL; /* on the stack, until it is cleared */
   kr_status status = kr_vm_prepare(vm, program, input, &vm->work, reterr);
   if (status == KR_OK)
-    status = kr_vm_run(vm, &top);
+    status = kr_vm_explain(vm, kr_vm_run(vm, &top));
   if (status == KR_OK && top->is_unknown)
     status = kr_vm_fail(vm, KR_MISSING, KR_E_MISSING,
                         "this condition depends on $lookup, which is not known here");
+  else if (status == KR_OK && top->secrets != 0 && kr_vm_is_preview(vm))
+    status = kr_vm_fail(vm, KR_MISSING, KR_E_SECRET_CONDITION,
+                        "this condition depends on the value of a secret, which is not known here");
   if (status == KR_OK)
     status = kr_vm_truth(vm, top, ret_truth);
   kr_vm_clear(vm);

@@ -203,6 +203,13 @@ size_t kr_vm_item_words(const kr_vm *vm, char *message, size_t len);
 /** In a preview: the text of data that carries secrets gives way to the one that stands for it. */
 kr_status kr_vm_hide(kr_vm *vm, kr_value *value) KR_MUST_USE;
 
+/** The same for a choice that cannot be made, on a secret or an unknown $lookup. */
+kr_status kr_vm_undecided_call(kr_vm *vm, unsigned function, const kr_value *arg,
+                               kr_value *ret_value) KR_MUST_USE;
+
+/** MARK: a scalar was chosen by a function on the value of a secret: all of it is marked. */
+kr_status kr_vm_mark(kr_vm *vm, const kr_instruction *in, kr_value *value) KR_MUST_USE;
+
 /** `‹name(…)›`, for what depends on an unknown $lookup. */
 kr_status kr_vm_unknown_call(kr_vm *vm, unsigned function, kr_value *ret_value) KR_MUST_USE;
 

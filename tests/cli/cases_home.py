@@ -62,6 +62,33 @@ class Organizations(HomeCase):
         self.fails(1, "secret", "show", "CRM_API_KEY", "--org", "acme")
 
 
+    def settings(self, *options):
+        return {s["name"]: s["value"] for s in json.loads(self.must("org", "show", "--json", *options).out)}
+
+    def test_settings_are_of_one_organization(self):
+        self.must("org", "create", "acme")
+        self.assertEqual(self.settings()["decide-on-secrets"], "off")
+        self.must("org", "set", "decide-on-secrets", "on", "--org", "acme")
+        self.assertEqual(self.settings("--org", "acme")["decide-on-secrets"], "on")
+        self.assertEqual(self.settings()["decide-on-secrets"], "off")
+        self.assertIn(b"decide-on-secrets", self.must("org", "show").out)
+        self.must("org", "set", "decide-on-secrets", "off", "--org", "acme")
+        self.assertEqual(self.settings("--org", "acme")["decide-on-secrets"], "off")
+
+    def test_settings_that_do_not_exist(self):
+        self.fails(2, "org", "set", "decide-on-secret", "on", says="did you mean decide-on-secrets?")
+        self.fails(2, "org", "set", "color", "on", says="krosyn org show")
+        self.fails(2, "org", "set", "decide-on-secrets", "maybe", says="one of: on, off")
+        self.fails(2, "org", "set", "decide-on-secrets", says="needs KEY VALUE")
+        self.fails(1, "org", "set", "decide-on-secrets", "on", "--org", "nobody", says="nobody")
+
+    def test_help_lists_every_setting(self):
+        told = self.must("help", "org", "set").out.decode()
+        for setting in json.loads(self.must("org", "show", "--json").out):
+            self.assertIn(setting["name"], told)
+            self.assertIn(", ".join(setting["values"]), told)
+
+
 class Secrets(HomeCase):
     def test_list_and_show(self):
         self.must("secret", "set", "NEW_ONE", "--description", "what for", stdin=CANARY.encode())

@@ -51,6 +51,17 @@ class Render(HomeCase):
         self.must("render", "--", "$secret.CRM_API_KEY")
         self.must("render", "--home", self.dir + "/nothing", "--", "$secret.NOT_THERE")
 
+    def test_decision_on_a_secret_needs_the_organization(self):
+        template = "if(startsWith($secret.CRM_API_KEY, 'kro'), 'yes-branch', 'no-branch')"
+        self.fails(1, "render", "--", template, says="must not be given a secret")
+        self.must("org", "set", "decide-on-secrets", "on")
+        self.assertEqual(self.must("render", "--", template).out, b"[REDACTED]\n")
+        self.fails(1, "render", "--sink", "condition", "--", "equals($secret.ODD_ONE, 'x')",
+                   says="not known here")
+        self.fails(1, "render", "--home", self.dir + "/nothing", "--", template, says="secret")
+        self.must("org", "set", "decide-on-secrets", "off")
+        self.fails(1, "render", "--", template, says="must not be given a secret")
+
     def test_secret_that_does_not_exist(self):
         self.fails(1, "render", "--", "$secret.CRM_API_KYE", says=["CRM_API_KYE", "CRM_API_KEY"])
 

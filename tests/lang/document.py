@@ -50,7 +50,7 @@ LIMITS = [
     ("KR_LIMIT_ROUND_DIGITS", "src/vm/number.h", "digits of round and formatNumber", "", "E351"),
     ("KR_ZONE_FILE_BYTES", "src/base/zoneinfo.h", "the file of a time zone", "bytes", "E363"),
 ]
-BY_RUNNER = {"missing", "raw", "secret", "field", "fuel"}
+BY_RUNNER = {"missing", "raw", "decide", "secret", "field", "fuel"}
 DATA = ("payload", "lookup", "processed")
 
 

@@ -196,6 +196,7 @@ static bool kr_pipe_json(kr_pipe *pipe, uint8_t key, const kr_json **ret_json) {
 static kr_compile_options kr_pipe_options(kr_pipe *pipe) {
   kr_compile_options options = {.missing = KR_MISSING_STRICT,
                                 .allow_raw = kr_pipe_has(pipe, 'w'),
+                                .decide_on_secrets = kr_pipe_has(pipe, 'D'),
                                 .secrets = &pipe->names,
                                 .fields = pipe->marks,
                                 .n_fields = pipe->n_marks,

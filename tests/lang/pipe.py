@@ -146,7 +146,7 @@ def file_case(test, **more):
                         ("fuel", "f")):
         if one(key):
             out.append((letter, one(key)))
-    for key, letter in (("raw", "w"), ("preview", "v")):
+    for key, letter in (("raw", "w"), ("preview", "v"), ("decide", "D")):
         if one(key) == b"true":
             out.append((letter, ""))
     for line in test.get("secret", []):

@@ -11,7 +11,7 @@
  *   span: TOKEN "tok-123" header value
  *
  * Keys: sink (default text), template, payload, lookup, processed, field (NAME, secrets joined by
- * commas or "-"), missing, raw, preview, unknown-lookup, fuel, now (ms since 1970), secret (NAME
+ * commas or "-"), missing, raw, decide (on secrets), preview, unknown-lookup, fuel, now (ms since 1970), secret (NAME
  * VALUE; the name alone: it does not exist), out, truth, null, partial, span, derived, error (E310
  * 1:42), lint. A key that ends in "+" has escapes (\n \r \t \0 \\ \xHH) in its text. Spans must be
  * listed all; errors and lints too, in order; derived only if any is.

@@ -196,6 +196,7 @@ static kr_status kr_run_compile(kr_run *run, kr_sink sink) {
                                     : kr_str_equal(missing, KR_STR("empty")) ? KR_MISSING_EMPTY
                                                                              : KR_MISSING_STRICT,
                                 .allow_raw = kr_run_flag(run, "raw"),
+                                .decide_on_secrets = kr_run_flag(run, "decide"),
                                 .secrets = &run->names,
                                 .fields = run->fields,
                                 .n_fields = run->n_fields,

@@ -3,6 +3,7 @@
 #include "redact/naive.h"
 
 #include "base/assert.h"
+#include "base/utf8.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -64,11 +65,52 @@ static size_t utf8(long point, uint8_t out[4]) {
   return 4;
 }
 
+static const struct {
+  const char *name;
+  long point;
+} entities[] = {{"&amp;", '&'},  {"&lt;", '<'},    {"&gt;", '>'},
+                {"&quot;", '"'}, {"&apos;", '\''}, {"&nbsp;", 0xA0}};
+
+#define N_ENTITIES (sizeof(entities) / sizeof(entities[0]))
+
+/* What an entity, given as a string from '&' to ';', stands for; -1: nothing. */
+static long entity_point(const char *entity, size_t len) {
+  for (size_t i = 0; i < N_ENTITIES; i++)
+    if (strcmp(entity, entities[i].name) == 0)
+      return entities[i].point;
+  if (entity[1] != '#')
+    return -1;
+  bool is_hex = tolower(entity[2]) == 'x';
+  const char *digits = entity + (is_hex ? 3 : 2);
+  size_t n_digits = strspn(digits, is_hex ? "0123456789abcdefABCDEF" : "0123456789");
+  if (n_digits == 0 || digits + n_digits + 1 != entity + len)
+    return -1;
+  long point = strtol(digits, NULL, is_hex ? 16 : 10);
+  return point > 0x10FFFF || (point >= 0xD800 && point <= 0xDFFF) ? -1 : point;
+}
+
+static size_t entity_at(kr_str text, size_t at, uint8_t out[4], size_t *n) {
+  char entity[13] = {0};
+  for (size_t len = 0; len < 12 && at + len < text.len; len++) {
+    entity[len] = (char)text.ptr[at + len];
+    if (entity[len] != ';')
+      continue;
+    long point = entity_point(entity, len + 1);
+    if (point < 0)
+      return 0;
+    *n = utf8(point, out);
+    return len + 1;
+  }
+  return 0;
+}
+
 /* The escape at text[at]: raw length (0: none), bytes spelled. */
 static size_t escape_at(kr_str text, size_t at, uint8_t out[4], size_t *n) {
   *n = 1;
   if (at >= text.len)
     return 0;
+  if (text.ptr[at] == '&')
+    return entity_at(text, at, out, n);
   if (text.ptr[at] == '+') {
     out[0] = ' ';
     return 1;
@@ -136,13 +178,10 @@ static void cover_match(naive_search *search, size_t end) {
   size_t n = 0;
   size_t start = search->start;
   if (pattern->left) {
-    static const size_t lens[] = {6, 3, 2};
     size_t left = start > 0 && is_base64(search->text.ptr[start - 1]) ? 1 : 0;
-    for (size_t i = 3; i-- > 0;)
-      if (start >= lens[i] &&
-          escape_at(kr_str_slice(search->text, 0, start), start - lens[i], bytes, &n) == lens[i] &&
-          n == 1 && is_base64(bytes[0]))
-        left = lens[i];
+    for (size_t len = 2; len <= 12 && len <= start; len++)
+      if (escape_at(search->text, start - len, bytes, &n) == len && n == 1 && is_base64(bytes[0]))
+        left = len;
     start -= left;
   }
   if (pattern->right && end < search->text.len) {
@@ -306,11 +345,42 @@ static void put_number(kr_buf *out, const char *format, unsigned number) {
   KR_ASSERT(kr_buf_append(out, kr_str_from(text, (size_t)n)) == KR_OK);
 }
 
+static void spell_entity(uint64_t *state, uint32_t point, kr_buf *out) {
+  static const char *const formats[] = {"&#%u;", "&#%06u;", "&#x%x;", "&#X%05X;"};
+  size_t named = kr_naive_below(state, N_ENTITIES);
+  if (entities[named].point == (long)point)
+    KR_ASSERT(kr_buf_append(out, kr_str_cstr(entities[named].name)) == KR_OK);
+  else
+    put_number(out, formats[kr_naive_below(state, 4)], point);
+}
+
+static void spell_units(uint64_t *state, uint32_t point, kr_buf *out) {
+  const char *format = kr_naive_below(state, 2) != 0 ? "\\u%04x" : "\\u%04X";
+  if (point >= 0x10000) {
+    put_number(out, format, 0xD800 + ((point - 0x10000) >> 10));
+    point = 0xDC00 + ((point - 0x10000) & 0x3FF);
+  }
+  put_number(out, format, point);
+}
+
+/* A code point of several bytes as one escape; returns its bytes, 0: there is none. */
+static size_t spell_point(uint64_t *state, kr_str text, kr_buf *out) {
+  uint32_t point = 0;
+  size_t len = kr_utf8_decode(text, &point);
+  if (len < 2 || kr_naive_below(state, 2) != 0)
+    return 0;
+  if (kr_naive_below(state, 2) != 0)
+    spell_entity(state, point, out);
+  else
+    spell_units(state, point, out);
+  return len;
+}
+
 static void spell_byte(uint64_t *state, uint8_t byte, kr_buf *out) {
   static const char short_from[] = "\"\\/\b\f\n\r\t";
   static const char short_to[] = "\"\\/bfnrt";
   const char *found = byte == 0 ? NULL : strchr(short_from, byte);
-  switch (kr_naive_below(state, 8)) {
+  switch (kr_naive_below(state, 10)) {
   case 0:
     put_number(out, "%%%02x", byte);
     return;
@@ -319,7 +389,7 @@ static void spell_byte(uint64_t *state, uint8_t byte, kr_buf *out) {
     return;
   case 2:
     if (byte < 128) {
-      put_number(out, kr_naive_below(state, 2) != 0 ? "\\u%04x" : "\\u%04X", byte);
+      spell_units(state, byte, out);
       return;
     }
     break;
@@ -332,6 +402,12 @@ static void spell_byte(uint64_t *state, uint8_t byte, kr_buf *out) {
   case 4:
     if (byte == ' ')
       byte = '+';
+    break;
+  case 5:
+    if (byte < 128) {
+      spell_entity(state, byte, out);
+      return;
+    }
     break;
   default:
     break;
@@ -367,11 +443,14 @@ void kr_naive_spell(uint64_t *state, kr_str value, kr_buf *out) {
     return;
   }
   bool is_raw = kr_naive_below(state, 3) == 0;
+  size_t n_bytes = 0;
   for (size_t i = 0; i < value.len; i++) {
     if (form == 1)
       put_number(out, kr_naive_below(state, 2) != 0 ? "%02x" : "%02X", value.ptr[i]);
     else if (is_raw)
       KR_ASSERT(kr_buf_byte(out, value.ptr[i]) == KR_OK);
+    else if ((n_bytes = spell_point(state, kr_str_skip(value, i), out)) > 0)
+      i += n_bytes - 1;
     else
       spell_byte(state, value.ptr[i], out);
   }

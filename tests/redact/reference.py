@@ -7,6 +7,8 @@ reference.py DRIVER [CASES] [SEED]. Exits with 1 at the first difference.
 """
 
 import base64
+import html
+import json
 import random
 import re
 import struct
@@ -15,6 +17,8 @@ import sys
 
 MARKER = b"[REDACTED]"
 SHORT = {8: b"b", 12: b"f", 10: b"n", 13: b"r", 9: b"t", 34: b'"', 92: b"\\", 47: b"/"}
+NAMED = {38: b"&amp;", 60: b"&lt;", 62: b"&gt;", 34: b"&quot;", 39: b"&apos;", 0xA0: b"&nbsp;"}
+ENTITY_BYTES = 12
 BASE64_CHARACTER = rb"[A-Za-z0-9+/_-]"
 
 
@@ -27,6 +31,14 @@ def units(point):
     return b"".join(rb"\\u" + any_case(text[i : i + 2].hex().encode()) for i in range(0, len(text), 2))
 
 
+def entities(point):
+    for digits, start in ((b"%d" % point, b"&#"), (any_case(b"%x" % point), b"&#[xX]")):
+        n_digits = len(b"%d" % point) + 3 if start == b"&#" else len(b"%x" % point) + 4
+        yield start + b"0{0,%d}" % (ENTITY_BYTES - n_digits) + digits + b";"
+    if point in NAMED:
+        yield NAMED[point]
+
+
 def byte_spellings(byte):
     yield re.escape(bytes([byte]))
     yield b"%" + any_case(b"%02x" % byte)
@@ -34,6 +46,7 @@ def byte_spellings(byte):
         yield rb"\+"
     if byte < 128:
         yield units(byte)
+        yield from entities(byte)
     if byte in SHORT:
         yield rb"\\" + re.escape(SHORT[byte])
 
@@ -41,7 +54,7 @@ def byte_spellings(byte):
 def spelled(value):
     """Expressions for suffixes: value[i:] in every mix of spellings, built from the back.
 
-    A code point of several bytes may also be one JSON escape as a whole.
+    A code point of several bytes may also be one escape as a whole.
     """
     parts = []
     at = 0
@@ -54,7 +67,7 @@ def spelled(value):
             except UnicodeDecodeError:
                 continue
             if len(text) == 1 and value[at] >= 0x80 and at + length <= len(value):
-                whole = (length, units(ord(text)))
+                whole = (length, b"|".join([units(ord(text)), *entities(ord(text))]))
         if whole:
             singles = b"".join(b"(?:%s)" % b"|".join(byte_spellings(b)) for b in value[at : at + whole[0]])
             parts.append(b"(?:%s|%s)" % (singles, whole[1]))
@@ -105,7 +118,7 @@ def matches(value, text):
         for core, left, right in cores(form):
             for start, end in search(re.compile(spelled(core), re.S), text):
                 if left:
-                    found = LEFT.search(text, max(0, start - 6), start)
+                    found = LEFT.search(text, max(0, start - ENTITY_BYTES), start)
                     start = found.start() if found else start
                 if right:
                     found = RIGHT.match(text, end)
@@ -127,7 +140,7 @@ def redact(values, text):
     return bytes(out)
 
 
-ALPHABETS = [b"ab", b"abc% 1", b'ab\\nu"/', b"a+ %2B", b"Ya+/-_x9", "aé€😀z".encode(), bytes(range(256)), b"%25"]
+ALPHABETS = [b"ab", b"abc% 1", b'ab\\nu"/', b"a+ %2B", b"&'<>\"x#1;", b"Ya+/-_x9", "aé€😀z".encode(), bytes(range(256)), b"%25"]
 
 
 def random_value(rng):
@@ -148,21 +161,20 @@ def spell(rng, value):
     if kind < 0.4:
         return value
     if kind < 0.55 and value.isascii():
-        import json
-
         return json.dumps(value.decode())[1:-1].encode()
     if kind < 0.7:
         try:
-            import json
-
-            return json.dumps(value.decode())[1:-1].encode()
+            text = value.decode()
         except UnicodeDecodeError:
             return value
+        whole = (json.dumps(text)[1:-1], html.escape(text), text.encode("ascii", "xmlcharrefreplace").decode())
+        return rng.choice(whole).encode()
     out = b""
     for byte in value:
         options = [bytes([byte]), b"%%%02x" % byte, b"%%%02X" % byte]
         if byte < 128:
             options.append(b"\\u%04x" % byte)
+            options += [b"&#%d;" % byte, b"&#x%X;" % byte, NAMED.get(byte, b"&#%08d;" % byte)]
         if byte == 32:
             options.append(b"+")
         if byte in SHORT:

@@ -40,6 +40,9 @@ static const kr_str alphabets[] = {
      5},
     {(const uint8_t *)"%25", 3},
     {(const uint8_t *)"\\u05c", 5},
+    {(const uint8_t *)"&#38;amp", 8},
+    {(const uint8_t *)"&\"'<>x1", 7},
+    {(const uint8_t *)"\xC2\xA0&#x", 5},
 };
 
 static void append(kr_buf *out, kr_str bytes) {

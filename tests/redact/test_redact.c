@@ -51,6 +51,21 @@ static const row rows[] = {
     {"json two bytes", {"p\xC3\xA9z1"}, "p\\u00e9z1 p\\u00E9z1 p\xC3\xA9z1", M " " M " " M},
     {"json surrogate pair", {"k\xF0\x9F\x98\x80y1"}, "k\\ud83d\\uDE00y1", M},
     {"json half a pair spells nothing", {"k\xF0\x9F\x98\x80y1"}, "k\\ud83dy1", "k\\ud83dy1"},
+    {"html named", {"a&b<c>\"d'"}, "a&amp;b&lt;c&gt;&quot;d&apos;", M},
+    {"html numbers", {"A&Jz/k"}, "&#65;&#038;&#x4a;&#X007A;&#47;&#000000107;", M},
+    {"html two and four bytes", {"\xC3\xA9 \xF0\x9F\x98\x80"}, "&#233;&#32;&#x1F600;", M},
+    {"html no-break space", {"a\xC2\xA0pin"}, "a&nbsp;pin a&#160;pin", M " " M},
+    {"html partly", {V}, "s3cr et/va&quot;lue s3cr&#32;et/va\"lue", M " " M},
+    {"html: entities that spell nothing",
+     {"key1"},
+     "key1&#xD800;key&#49 key&#1114161; key&#0000000049; key&#; key&#x; &KEY;",
+     M "&#xD800;key&#49 key&#1114161; key&#0000000049; key&#; key&#x; &KEY;"},
+    {"html in a value", {"a&amp;b"}, "a&amp;b a&amp;amp;b", M " " M},
+    {"base64 in html", {"\xFB\xFF\xBE?>k"}, "&#43;&#x2f;+&#x2b;Pz5r +/+&#43;Pz5r", M " " M},
+    {"base64 mixed neighbours, as entities",
+     {"sesame"},
+     "&#47;&#00000051;Nlc2FtZ&#x51;=",
+     "&#47;" M "="},
     {"json and percent in one", {"a/b c%d"}, "a\\/b%20c%d", M},
     {"base64 alone", {"open sesame"}, "b3BlbiBzZXNhbWU=", M "="},
     {"base64 of prefix and newline", {"open sesame"}, "dXNlcjpvcGVuIHNlc2FtZQo=", "dXNlcj" M "o="},
@@ -158,9 +173,12 @@ static void held_is_exact(void **state) {
     const char *feed;
     size_t held;
   } steps[] = {
-      {"one two ", 0}, {"ses", 3},  {"x ", 0}, {"sesa", 0}, {"m ", 0},  {"%", 1},  {"4", 2},
-      {"1 ", 0},       {"s%65", 4}, {"s", 5},  {" \\", 1},  {"u00", 4}, {"73", 6}, {"es ", 0},
-      {"%41%42%", 1},  {" ", 0},    {"7", 1},  {"3", 2},    {"65 ", 0},
+      {"one two ", 0},    {"ses", 3},     {"x ", 0},      {"sesa", 0}, {"m ", 0},      {"%", 1},
+      {"4", 2},           {"1 ", 0},      {"s%65", 4},    {"s", 5},    {" \\", 1},     {"u00", 4},
+      {"73", 6},          {"es ", 0},     {"%41%42%", 1}, {" ", 0},    {"7", 1},       {"3", 2},
+      {"65 ", 0},         {"&", 1},       {"a", 2},       {"m", 3},    {"x ", 0},      {"&#x", 3},
+      {"g ", 0},          {"&#", 2},      {"111411", 8},  {"2 ", 0},   {"&#55296", 7}, {"0; ", 0},
+      {"&#000055296", 0}, {" s&#101", 6}, {";", 7},       {"x ", 0},
   };
   KR_CLEANUP(kr_redact_set_freep) kr_redact_set *set = set_of("sesa", NULL);
   KR_CLEANUP(kr_buf_done) kr_buf out = KR_BUF_INIT(10000, NULL);
@@ -218,6 +236,8 @@ static void floods_hold_little(void **state) {
   flood("%", 20, set, 2, NULL);
   flood("\\", 20, set, 12, NULL);
   flood("+", 20, set, 12, NULL);
+  flood("&#000000097;", 20, set, 12000, M);
+  flood("&#", 20, set, 12, NULL);
   letters[999] = 'b'; /* nearly matches everywhere */
   KR_CLEANUP(kr_redact_set_freep) kr_redact_set *near = kr_naive_set(&whole, 1);
   flood("a", 20, near, 1000, NULL);

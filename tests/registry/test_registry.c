@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_registry.c - settings and audit: round trips, limits, damage, gaps, keyless, atomicity. */
-#include "registry/registry.h"
+#include "registry/settings.h"
 #include "support/failalloc.h"
 #include "vault/support.h"
 
@@ -60,6 +60,68 @@ static void test_setting_limits(void **state) {
   assert_int_equal(try_set(home, 1, KR_STR("k"), kr_str_from(text, KR_SETTING_VALUE_BYTES)), KR_OK);
   assert_int_equal(try_set(home, 1, KR_STR("k"), kr_str_from(text, KR_SETTING_VALUE_BYTES + 1)),
                    KR_LIMIT);
+}
+
+/* ---- the table of settings ---- */
+
+/* Whoever adds a row: a name that can be stored, and a fallback that could be set. */
+static void test_every_row_is_sound(void **state) {
+  test_home *home = *state;
+  for (size_t i = 0; i < KR_SETTING_COUNT; i++) {
+    const kr_setting_row *row = kr_setting_row_of((kr_setting)i);
+    kr_setting found = KR_SETTING_COUNT;
+    kr_str name = kr_str_cstr(row->name);
+    assert_int_equal(kr_setting_find(name, &found, &home->error), KR_OK);
+    assert_int_equal(found, i);
+    assert_int_equal(kr_setting_accepts(found, kr_str_cstr(row->fallback), &home->error), KR_OK);
+    assert_int_equal(kr_setting_accepts(found, kr_str_cstr(row->values), NULL), KR_INVALID);
+    assert_int_equal(kr_setting_accepts(found, KR_STR(""), NULL), KR_INVALID);
+    assert_int_equal(try_set(home, 1, name, kr_str_cstr(row->fallback)), KR_OK);
+    assert_true(row->phrase[0] != '\0');
+  }
+}
+
+static void test_unknown_settings(void **state) {
+  (void)state;
+  kr_setting found = KR_SETTING_COUNT;
+  kr_error error = {0};
+  assert_int_equal(kr_setting_find(KR_STR("decide-on-secret"), &found, &error), KR_NOT_FOUND);
+  assert_string_equal(error.hint, "did you mean decide-on-secrets?");
+  assert_int_equal(kr_setting_find(KR_STR("Decide-on-secrets"), &found, NULL), KR_NOT_FOUND);
+  assert_int_equal(kr_setting_find(KR_STR(""), &found, &error), KR_NOT_FOUND);
+  assert_null(strstr(error.hint, "did you mean"));
+  assert_int_equal(found, KR_SETTING_COUNT);
+  assert_int_equal(kr_setting_accepts(KR_SETTING_DECIDE_ON_SECRETS, KR_STR("yes"), &error),
+                   KR_INVALID);
+  assert_string_equal(error.hint, "one of: on, off");
+}
+
+static kr_status org_setting(test_home *home, uint32_t org_id, const char *expected) {
+  kr_registry registry = registry_of(home);
+  KR_CLEANUP(kr_buf_done) kr_buf value = KR_BUF_INIT(KR_SETTING_VALUE_BYTES, NULL);
+  kr_store_txn *txn = test_begin(home, KR_STORE_READ);
+  kr_status status = kr_registry_org_setting(&registry, txn, org_id, KR_SETTING_DECIDE_ON_SECRETS,
+                                             &value, &home->error);
+  kr_store_abort(txn);
+  if (status == KR_OK)
+    assert_true(kr_str_equal(kr_buf_str(&value), kr_str_cstr(expected)));
+  return status;
+}
+
+static void test_org_setting(void **state) {
+  test_home *home = *state;
+  kr_str name = KR_STR("decide-on-secrets");
+  assert_int_equal(org_setting(home, 1, "off"), KR_OK);
+  assert_int_equal(try_set(home, 1, name, KR_STR("on")), KR_OK);
+  assert_int_equal(org_setting(home, 1, "on"), KR_OK);
+  assert_int_equal(org_setting(home, 2, "off"), KR_OK);
+  /* Of the whole store: not an organization's, and no fallback for one. */
+  assert_int_equal(try_set(home, 0, name, KR_STR("on")), KR_OK);
+  assert_int_equal(org_setting(home, 2, "off"), KR_OK);
+  /* What no version of this table means must not pass for the fallback. */
+  assert_int_equal(try_set(home, 1, name, KR_STR("sometimes")), KR_OK);
+  assert_int_equal(org_setting(home, 1, ""), KR_CORRUPT);
+  assert_non_null(strstr(home->error.message, "decide-on-secrets"));
 }
 
 /* ---- audit ---- */
@@ -312,11 +374,19 @@ static void test_allocations(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      HOME_TEST(test_settings),        HOME_TEST(test_setting_limits),
-      HOME_TEST(test_audit),           HOME_TEST(test_audit_limits),
-      HOME_TEST(test_every_byte),      HOME_TEST(test_gaps),
-      HOME_TEST(test_setting_moved),   HOME_TEST(test_keyless),
-      HOME_TEST(test_commit_together), HOME_TEST(test_allocations),
+      HOME_TEST(test_settings),
+      HOME_TEST(test_every_row_is_sound),
+      cmocka_unit_test(test_unknown_settings),
+      HOME_TEST(test_org_setting),
+      HOME_TEST(test_setting_limits),
+      HOME_TEST(test_audit),
+      HOME_TEST(test_audit_limits),
+      HOME_TEST(test_every_byte),
+      HOME_TEST(test_gaps),
+      HOME_TEST(test_setting_moved),
+      HOME_TEST(test_keyless),
+      HOME_TEST(test_commit_together),
+      HOME_TEST(test_allocations),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
