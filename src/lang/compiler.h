@@ -135,7 +135,7 @@ typedef struct kr_compiler {
   kr_buf patterns;
   kr_buf guards;
   uint32_t guard_from; /* of the hole being emitted: the first instruction a secret decides on */
-  kr_buf path; /* of a reference, while it is looked for */
+  kr_buf path;         /* of a reference, while it is looked for */
   kr_index step_index;
   kr_index slot_index;
   kr_index reference_index;

@@ -58,6 +58,15 @@ static void kr_emit_land(kr_compiler *compiler, uint32_t chain) {
   }
 }
 
+/* A place for an instruction that has none, such as the quote before a text. */
+static void kr_emit_place(kr_compiler *compiler, uint32_t index, const kr_node *node) {
+  kr_position *position = (kr_position *)(void *)compiler->positions.ptr + index;
+  if (node == NULL || position->len > 0)
+    return;
+  position->offset = (uint32_t)node->offset;
+  position->len = (uint32_t)node->len;
+}
+
 #define KR_EMIT_LITERAL_MAX 65535u
 
 void kr_emit_literal(kr_compiler *compiler, kr_str bytes, const kr_node *node) {
@@ -69,10 +78,12 @@ void kr_emit_literal(kr_compiler *compiler, kr_str bytes, const kr_node *node) {
                      last->op == KR_OP_EMIT_LITERAL && last->b < KR_EMIT_LITERAL_MAX;
     size_t room = is_joined ? KR_EMIT_LITERAL_MAX - last->b : KR_EMIT_LITERAL_MAX;
     kr_str piece = kr_str_slice(bytes, 0, room);
-    if (is_joined)
+    if (is_joined) {
       last->b = (uint16_t)(last->b + piece.len);
-    else
+      kr_emit_place(compiler, n_code - 1, node);
+    } else {
       kr_emit(compiler, KR_OP_EMIT_LITERAL, 0, (unsigned)piece.len, start, node);
+    }
     kr_emit_append(compiler, &compiler->pool, piece.ptr, piece.len);
     bytes = kr_str_skip(bytes, piece.len);
   }
@@ -383,15 +394,19 @@ static void kr_emit_lazy(kr_compiler *compiler, const kr_node *node, bool is_kep
   }
 }
 
+static bool kr_emit_are_scalar(const kr_node *arg) {
+  for (; arg != NULL; arg = arg->next)
+    if (!kr_check_is_scalar(arg))
+      return false;
+  return true;
+}
+
 /* concat inside concat, of what no concat refuses: its arguments are those of the outer one. */
 static bool kr_emit_is_flat(const kr_node *node) {
   if (node->constant != NULL || node->is_decided || !kr_node_calls(node, KR_FUNCTION_CONCAT) ||
       node->n_steps > 0)
     return false;
-  for (const kr_node *arg = node->first; arg != NULL; arg = arg->next)
-    if (!kr_check_is_scalar(arg))
-      return false;
-  return true;
+  return kr_emit_are_scalar(node->first);
 }
 
 /* Recursion is bounded by KR_LIMIT_NESTING. */
@@ -400,7 +415,8 @@ static void kr_emit_flatten(const kr_node *node, const kr_node *args[KR_LIMIT_AR
   for (const kr_node *arg = node->first; arg != NULL; arg = arg->next) {
     n_after += arg == node->first ? node->n_children : 0;
     n_after--;
-    if (kr_emit_is_flat(arg) && *n_args + arg->n_children + n_after <= KR_LIMIT_ARGUMENTS)
+    if (kr_emit_is_flat(arg) && kr_emit_are_scalar(arg->next) &&
+        *n_args + arg->n_children + n_after <= KR_LIMIT_ARGUMENTS)
       kr_emit_flatten(arg, args, n_args, n_after);
     else
       args[(*n_args)++] = arg;
@@ -428,7 +444,7 @@ static void kr_emit_joined(kr_compiler *compiler, const kr_node *const *args, un
 
 /*
  * The arguments of a concat: inner ones opened, constants joined. Errors name
- * an argument by its number, so nothing is joined before one that may be refused.
+ * an argument by its number, so nothing is opened or joined before one that may be refused.
  */
 static unsigned kr_emit_concat(kr_compiler *compiler, const kr_node *node) {
   const kr_node *args[KR_LIMIT_ARGUMENTS];

@@ -127,9 +127,10 @@ typedef enum kr_opcode {
 } kr_opcode;
 
 /* Operand b of MARK. */
-#define KR_MARK_FURTHER 1u   /* not the first secret: the function joined with that one */
-#define KR_MARK_UNTRUSTED 2u /* one of the branches is untrusted: all of them are escaped as such  \
-                              */
+#define KR_MARK_FURTHER 1u /* not the first secret: the function joined with that one */
+#define KR_MARK_UNTRUSTED                                                                          \
+  2u /* one of the branches is untrusted: all of them are escaped as such                          \
+      */
 
 #define KR_POPS_B (-1)
 #define KR_POPS_2B (-2)
