@@ -171,7 +171,8 @@ void kr_fold_literal(kr_compiler *compiler, kr_node *node);
 /** Does a constant count as true? */
 bool kr_fold_truth(const kr_json *constant);
 
-/** The bytes a constant hole writes, in the scratch arena; false: leave it to the render. */
+/** The bytes a constant hole writes, in the scratch arena; false: leave it to the render, or
+ * reported. */
 bool kr_fold_hole(kr_compiler *compiler, const kr_node *node, bool is_whole, kr_str *ret_bytes);
 
 /** A constant with everything in it, copied. */

@@ -572,10 +572,27 @@ static kr_status kr_emit_reference_path(kr_compiler *compiler, const kr_node *no
   return KR_OK;
 }
 
+/* Is it written as it is listed? Brackets, question marks, escapes and blanks make it longer. */
+static bool kr_emit_is_as_written(const kr_node *node) {
+  size_t len = 1 + strlen(kr_root_name(node->root));
+  if (node->root == KR_ROOT_SECRET)
+    len += 1 + node->text.len;
+  for (unsigned i = 0; i < node->n_steps; i++) {
+    if (node->steps[i].is_index)
+      return false;
+    len += 1 + node->steps[i].name.len;
+  }
+  return len == node->len;
+}
+
 /* For `check`: every reference once, and where each secret may land. */
 static void kr_emit_reference(kr_compiler *compiler, const kr_node *node) {
-  kr_status status = kr_emit_reference_path(compiler, node);
-  kr_str path = kr_buf_str(&compiler->path);
+  kr_status status = KR_OK;
+  kr_str path = kr_str_slice(compiler->text, node->offset, node->offset + node->len);
+  if (!kr_emit_is_as_written(node)) {
+    status = kr_emit_reference_path(compiler, node);
+    path = kr_buf_str(&compiler->path);
+  }
   uint64_t hash = kr_index_hash(path);
   const kr_str *references = (const kr_str *)(const void *)compiler->references.ptr;
   uint32_t row = 0;
@@ -633,7 +650,7 @@ static void kr_emit_hole(kr_compiler *compiler, const kr_node *node, bool is_who
   }
   kr_emit_sites(compiler, node);
   kr_str bytes = {0};
-  bool is_known = kr_fold_hole(compiler, node, is_whole, &bytes); /* may report, so always asked */
+  bool is_known = node->constant != NULL && kr_fold_hole(compiler, node, is_whole, &bytes);
   if (is_known && !compiler->options->is_plain) {
     kr_emit_literal(compiler, bytes, node);
     return;

@@ -445,6 +445,8 @@ kr_status kr_vm_prepare(kr_vm *vm, const kr_program *program, const kr_render_in
   vm->stack = memory;
   vm->trees = (const kr_json **)(void *)((uint8_t *)memory + stack_bytes);
   memset((void *)vm->trees, 0, trees_bytes);
+  if (program->n_slots > 0) /* the first is a root, as parents come first; most have no other */
+    vm->trees[0] = kr_vm_tree_root(vm, &program->slots[0]);
   return KR_OK;
 }
 

@@ -134,6 +134,10 @@ static inline bool kr_vm_is_preview(const kr_vm *vm) { return vm->input->secrets
 
 /** The node of input data at a slot; NULL: kr_vm_slot() says what stands there. */
 const kr_json *kr_vm_tree_resolve(kr_vm *vm, uint32_t slot);
+
+/** Of a slot without a parent: the payload, the lookup, the processed fields; or NULL. */
+const kr_json *kr_vm_tree_root(const kr_vm *vm, const kr_slot *row);
+
 static inline bool kr_vm_is_key(const kr_json_member *member, kr_str name) {
   return member->key.count == name.len && kr_copy_equal(member->key.text, name.ptr, name.len);
 }
