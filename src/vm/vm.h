@@ -117,6 +117,9 @@ kr_status kr_vm_equal(kr_vm *vm, const kr_value *a, const kr_value *b,
 
 /** Does a value count as true? Pays for the digits of a number. */
 KR_MUST_USE static inline kr_status kr_vm_truth(kr_vm *vm, const kr_value *value, bool *ret_truth) {
+  *ret_truth = value->type == KR_VALUE_TRUE;
+  if (value->type == KR_VALUE_TRUE || value->type == KR_VALUE_FALSE)
+    return KR_OK;
   if (value->type == KR_VALUE_NUMBER)
     KR_TRY(kr_vm_spend(vm, value->count));
   *ret_truth = kr_value_truth(value);
