@@ -111,13 +111,24 @@ static kr_status kr_redact_hits_spread(const kr_redact_automaton *a, kr_redact_h
   return KR_OK;
 }
 
+static kr_status kr_redact_hits_spread_needle(const kr_redact_set *set, kr_redact_hit_slot slot,
+                                              kr_redact_report *report) {
+  const kr_sieve_needle *needle = &set->sieve.needles[(uint32_t)(slot.key >> 8)];
+  const kr_redact_automaton *a = needle->is_hex ? set->hex : set->forms;
+  for (uint32_t i = needle->first; i < needle->first + needle->count; i++)
+    KR_TRY(kr_redact_report_add(report, a->meanings[i].value, a->meanings[i].form, slot.count));
+  return KR_OK;
+}
+
 kr_status kr_redact_hits_flush(kr_redact_hits *hits, const kr_redact_set *set,
                                kr_redact_report *report) {
   if (hits->n_used == 0)
     return KR_OK;
   for (size_t i = 0; i < hits->cap; i++) {
     bool is_hex = (hits->slots[i].key & 2) != 0;
-    if (hits->slots[i].key != 0)
+    if (hits->slots[i].key >> 63 != 0)
+      KR_TRY(kr_redact_hits_spread_needle(set, hits->slots[i], report));
+    else if (hits->slots[i].key != 0)
       KR_TRY(kr_redact_hits_spread(is_hex ? set->hex : set->forms, hits->slots[i], report));
   }
   memset(hits->slots, 0, hits->cap * sizeof(*hits->slots));

@@ -26,6 +26,11 @@ static inline uint64_t kr_redact_hits_key(uint32_t terminal, bool is_hex, kr_red
   return (uint64_t)terminal << 8 | (uint64_t)form << 2 | (uint64_t)is_hex << 1 | with_shorter;
 }
 
+/** A needle of the sieve, as it is. */
+static inline uint64_t kr_redact_hits_needle_key(uint32_t needle) {
+  return UINT64_C(1) << 63 | (uint64_t)needle << 8;
+}
+
 kr_status kr_redact_hits_add(kr_redact_hits *hits, uint64_t key) KR_MUST_USE;
 
 /** Add what was counted to the report, and start anew. */

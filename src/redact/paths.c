@@ -4,6 +4,8 @@
 
 #include "base/assert.h"
 
+#define KR_REDACT_WITHIN_BYTES 16u /* compared of two readings when there is no room */
+
 static uint32_t kr_redact_path_depth(const kr_redact_scan *scan, const kr_redact_path *path) {
   return scan->set->forms->depth[path->node];
 }
@@ -108,9 +110,45 @@ static uint64_t kr_redact_paths_prune(kr_redact_scan *scan) {
   return joint;
 }
 
+/* Where the last 1, 2, ... bytes that each path has read start. */
+typedef struct kr_redact_starts {
+  uint64_t of[KR_REDACT_PATHS][KR_REDACT_WITHIN_BYTES];
+} kr_redact_starts;
+
+/*
+ * Of two paths in the same state: whatever path will yet match, will other match
+ * from as early or earlier? When they are equal in this, the first one stands.
+ */
+static bool kr_redact_path_is_within(const kr_redact_scan *scan, const kr_redact_starts *starts,
+                                     size_t path, size_t other) {
+  uint32_t depth = kr_redact_path_depth(scan, &scan->paths[path]);
+  bool is_later = path > other;
+  for (uint32_t i = 0; i < depth; i++) {
+    if (starts->of[other][i] > starts->of[path][i])
+      return false;
+    is_later = is_later || starts->of[other][i] < starts->of[path][i];
+  }
+  return is_later;
+}
+
+static bool kr_redact_path_is_absorbed(const kr_redact_scan *scan, const kr_redact_starts *starts,
+                                       size_t index) {
+  uint32_t node = scan->paths[index].node;
+  bool is_long = scan->set->forms->depth[node] > KR_REDACT_WITHIN_BYTES;
+  if (is_long || scan->set->forms->needs_left[node])
+    return false; /* not compared */
+  for (size_t i = 0; i < scan->n_paths; i++)
+    if (i != index && scan->paths[i].node == node &&
+        kr_redact_path_is_within(scan, starts, index, i))
+      return true;
+  return false;
+}
+
 /* Is there another path in the same state that starts earlier (or as early, and stands before)? */
-static bool kr_redact_path_is_double(const kr_redact_scan *scan, size_t index) {
+static bool kr_redact_path_is_double(const kr_redact_scan *scan, const kr_redact_starts *starts,
+                                     size_t index) {
   uint64_t first = kr_redact_path_first(scan, &scan->paths[index]);
+  (void)starts;
   for (size_t i = 0; i < scan->n_paths; i++) {
     if (i == index || scan->paths[i].node != scan->paths[index].node)
       continue;
@@ -121,31 +159,48 @@ static bool kr_redact_path_is_double(const kr_redact_scan *scan, size_t index) {
   return false;
 }
 
-/*
- * When there is no room: paths in the same state read the same from here on, so
- * one is enough. What the others have read by other escapes is removed.
- */
-static uint64_t kr_redact_paths_thin(kr_redact_scan *scan) {
-  bool is_double[KR_REDACT_PATHS] = {false};
-  uint64_t first[KR_REDACT_PATHS];
+typedef bool (*kr_redact_path_test)(const kr_redact_scan *scan, const kr_redact_starts *starts,
+                                    size_t index);
+
+/* Drop the paths for which test says so, and remove what they have read if asked to. */
+static uint64_t kr_redact_paths_drop(kr_redact_scan *scan, const kr_redact_starts *starts,
+                                     kr_redact_path_test test, bool is_removed) {
+  bool is_dropped[KR_REDACT_PATHS];
   uint64_t joint = 0;
   size_t n_kept = 0;
-  for (size_t i = 0; i < scan->n_paths; i++) {
-    is_double[i] = kr_redact_path_is_double(scan, i);
-    first[i] = kr_redact_path_first(scan, &scan->paths[i]);
-  }
+  for (size_t i = 0; i < scan->n_paths; i++)
+    is_dropped[i] = test(scan, starts, i);
   for (size_t i = 0; i < scan->n_paths; i++) {
     kr_redact_path path = scan->paths[i];
     path.joint = joint = kr_redact_later(path.joint, joint);
-    if (is_double[i]) {
-      kr_redact_scan_cover(scan, first[i], scan->pos, KR_REDACT_NO_VALUE);
+    if (is_dropped[i] && is_removed)
+      kr_redact_scan_cover(scan, kr_redact_path_first(scan, &path), scan->pos, KR_REDACT_NO_VALUE);
+    if (is_dropped[i])
       continue;
-    }
     scan->paths[n_kept++] = path;
     joint = 0;
   }
   scan->n_paths = n_kept;
   return joint;
+}
+
+/*
+ * When there is no room: paths in the same state read the same from here on, so
+ * one is enough. First those go that cannot match anything another one will not
+ * match too; then, if need be, all but one, and what the others have read by
+ * other escapes is removed.
+ */
+static uint64_t kr_redact_paths_thin(kr_redact_scan *scan) {
+  kr_redact_starts starts;
+  for (size_t i = 0; i < scan->n_paths; i++) {
+    uint32_t depth = kr_redact_path_depth(scan, &scan->paths[i]);
+    for (uint32_t len = 1; len <= depth && len <= KR_REDACT_WITHIN_BYTES; len++)
+      starts.of[i][len - 1] = kr_redact_path_start(scan, &scan->paths[i], len, scan->pos);
+  }
+  uint64_t joint = kr_redact_paths_drop(scan, &starts, kr_redact_path_is_absorbed, false);
+  if (scan->n_paths < KR_REDACT_PATHS)
+    return joint;
+  return kr_redact_later(joint, kr_redact_paths_drop(scan, NULL, kr_redact_path_is_double, true));
 }
 
 /* Those that waited for pos go behind all others: they differ from them up to here. */

@@ -9,7 +9,7 @@
  * matches) becomes one marker, in one pass over the input. See docs/redaction.md.
  *
  * Forms: raw (and trimmed), percent (any subset of bytes escaped, any hex case,
- * '+' for space), JSON escapes, HTML entities, base64 (both alphabets, three
+ * '+' for space), JSON escapes, also inside JSON, HTML entities, base64 (both alphabets, three
  * alignments, with any prefix and suffix), hex (any case). Values of 1-3 bytes are not searched
  * (they are redacted by position) but counted as short.
  *
@@ -32,6 +32,7 @@ typedef enum kr_redact_form {
   KR_FORM_SPAN, /* by position */
   KR_FORM_RAW,
   KR_FORM_PERCENT,
+  KR_FORM_JSON_TWICE, /* before JSON: such an escape is also one and more of JSON */
   KR_FORM_JSON,
   KR_FORM_HTML,
   KR_FORM_BASE64,

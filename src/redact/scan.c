@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * scan.c - the walk over raw bytes: step every reading, note matches, write
- * what is decided. Readings with escapes are kept by paths.c.
+ * scan.c - reading raw bytes exactly: step every reading, note matches.
+ * Readings with escapes are kept by paths.c; advance.c says what is read.
  */
 #include "redact/scan.h"
 
 #include "redact/paths.h"
 
-#define KR_REDACT_SLICE_BYTES (16u * 1024u) /* read between two writes to the sink */
-
 void kr_redact_scan_init(kr_redact_scan *scan, const kr_redact_set *set,
                          const kr_redact_options *options, kr_redact_sink sink, void *ctx,
                          kr_redact_report *report) {
-  memset(scan, 0, sizeof(*scan));
+  memset(scan, 0, offsetof(kr_redact_scan, paths)); /* what follows is written before it is read */
   scan->set = set;
   scan->options = options;
   scan->sink = sink;
@@ -24,7 +22,11 @@ void kr_redact_scan_done(kr_redact_scan *scan) {
   kr_redact_cover_done(&scan->cover);
   kr_redact_escapes_done(&scan->escapes);
   kr_redact_hits_done(&scan->hits);
-  kr_wipe(scan, sizeof(*scan)); /* states of the automaton tell what was just read */
+  kr_sieve_room_free(scan->room);
+  kr_wipe(scan,
+          offsetof(kr_redact_scan, paths)); /* states of the automaton tell what was just read */
+  if (scan->was_exact)
+    kr_wipe(&scan->paths, sizeof(scan->paths) + sizeof(scan->waiting));
 }
 
 void kr_redact_scan_fail(kr_redact_scan *scan, kr_status status) {
@@ -93,6 +95,20 @@ static void kr_redact_widen_shorter(kr_redact_scan *scan, uint32_t at, uint64_t 
   }
 }
 
+/* Raw bytes of the base64 character, escaped or not, that starts at `at`; 0: there is none. */
+static size_t kr_redact_right(const kr_redact_scan *scan, uint64_t at, bool is_final) {
+  kr_redact_tokens tokens = {.count = 0};
+  kr_str text = kr_str_skip(scan->window, (size_t)(at - scan->base));
+  if (text.len == 0)
+    return 0;
+  size_t len = kr_redact_is_base64(text.ptr[0]) ? 1 : 0;
+  (void)kr_redact_token_read(text, is_final, scan->set->enabled, &tokens);
+  for (size_t i = 0; i < tokens.count; i++)
+    if (kr_redact_token_is_base64(&tokens.items[i]))
+      len = tokens.items[i].len;
+  return len;
+}
+
 static bool kr_redact_in_span(const kr_redact_scan *scan, uint64_t start, uint64_t end) {
   size_t from = 0;
   size_t to = scan->n_spans; /* the last span that starts at or before start is at from - 1 */
@@ -108,7 +124,7 @@ static bool kr_redact_in_span(const kr_redact_scan *scan, uint64_t start, uint64
 
 static void kr_redact_count_hit(kr_redact_scan *scan, uint32_t at, bool is_hex, uint64_t start,
                                 uint64_t end, kr_redact_form form, bool with_shorter) {
-  if (scan->report == NULL || kr_redact_in_span(scan, start, end))
+  if (scan->report == NULL || end <= scan->counted || kr_redact_in_span(scan, start, end))
     return;
   uint64_t key = kr_redact_hits_key(at, is_hex, form, with_shorter);
   kr_redact_scan_fail(scan, kr_redact_hits_add(&scan->hits, key));
@@ -182,8 +198,7 @@ static void kr_redact_widen_right(kr_redact_scan *scan, uint8_t byte,
     kr_redact_scan_cover(scan, scan->pos, end, KR_REDACT_NO_VALUE);
 }
 
-/* Read the byte at pos in every way. False: it starts an escape that is not yet decided. */
-static bool kr_redact_read(kr_redact_scan *scan, bool is_final) {
+bool kr_redact_scan_read(kr_redact_scan *scan, bool is_final) {
   kr_str text = kr_str_skip(scan->window, (size_t)(scan->pos - scan->base));
   uint8_t byte = text.ptr[0];
   kr_redact_tokens tokens = {.count = 0};
@@ -214,6 +229,36 @@ static uint64_t kr_redact_hold(const kr_redact_scan *scan, uint64_t start, uint3
   return crossing < held ? crossing : held;
 }
 
+/* The earliest byte at which something read so far may still be the start of a pattern. */
+uint64_t kr_redact_scan_open(const kr_redact_scan *scan) {
+  uint64_t open = scan->pos - scan->set->forms->depth[scan->node];
+  uint64_t other = scan->pos - scan->set->hex->depth[scan->hex_node];
+  open = other < open ? other : open;
+  for (size_t i = 0; i < scan->n_paths + scan->n_waiting; i++) {
+    const kr_redact_path *path =
+        i < scan->n_paths ? &scan->paths[i] : &scan->waiting[i - scan->n_paths];
+    other = kr_redact_path_start(scan, path, scan->set->forms->depth[path->node], path->resume);
+    open = other < open ? other : open;
+  }
+  return open;
+}
+
+/* A pattern found by the sieve, as it is. */
+void kr_redact_scan_take(kr_redact_scan *scan, const kr_sieve_place *place, bool is_final) {
+  const kr_sieve_needle *needle = &scan->set->sieve.needles[place->needle];
+  uint64_t start =
+      needle->widens_left ? place->start - kr_redact_left(scan, place->start) : place->start;
+  uint64_t end = place->until;
+  if (needle->widens_right)
+    end += kr_redact_right(scan, end, is_final);
+  kr_redact_scan_cover(scan, start, end, needle->value);
+  if (scan->report == NULL || place->until <= scan->counted ||
+      kr_redact_in_span(scan, place->start, place->until))
+    return;
+  uint64_t key = kr_redact_hits_needle_key(place->needle);
+  kr_redact_scan_fail(scan, kr_redact_hits_add(&scan->hits, key));
+}
+
 uint64_t kr_redact_scan_frontier(const kr_redact_scan *scan) {
   uint64_t frontier = kr_redact_hold(scan, scan->pos, 0);
   uint64_t held = kr_redact_hold(scan, scan->pos - scan->set->forms->depth[scan->node], scan->node);
@@ -228,70 +273,4 @@ uint64_t kr_redact_scan_frontier(const kr_redact_scan *scan) {
     frontier = held < frontier ? held : frontier;
   }
   return frontier;
-}
-
-static void kr_redact_put(kr_redact_scan *scan, kr_str bytes, bool is_marker) {
-  if (scan->status == KR_OK && bytes.len > 0)
-    scan->status = scan->sink(scan->ctx, bytes, is_marker);
-}
-
-static void kr_redact_put_marker(kr_redact_scan *scan, uint32_t value) {
-  if (scan->report != NULL)
-    scan->report->n_runs++;
-  bool is_named = scan->options != NULL && scan->options->use_marker_names;
-  if (!is_named || value == KR_REDACT_NO_VALUE) {
-    kr_redact_put(scan, KR_STR(KR_REDACT_MARKER), true);
-    return;
-  }
-  uint8_t room[sizeof("[REDACTED:]") + KR_REDACT_NAME_BYTES];
-  kr_str name = kr_redact_set_name(scan->set, value);
-  size_t opening = sizeof("[REDACTED:") - 1;
-  memcpy(room, "[REDACTED:", opening);
-  if (name.len > 0)
-    memcpy(room + opening, name.ptr, name.len);
-  room[opening + name.len] = ']';
-  kr_redact_put(scan, kr_str_from(room, opening + name.len + 1), true);
-}
-
-/* Write everything before the frontier. A run that ends at it stays: what touches it joins it. */
-static void kr_redact_write_to(kr_redact_scan *scan, uint64_t frontier) {
-  size_t n_gone = 0;
-  while (n_gone < scan->cover.n_runs && scan->cover.runs[n_gone].start < frontier) {
-    const kr_redact_run *run = &scan->cover.runs[n_gone];
-    if (run->start >= scan->written) {
-      kr_redact_put(scan, kr_redact_scan_from(scan, scan->written, run->start), false);
-      kr_redact_put_marker(scan, run->value);
-      scan->written = run->start;
-    }
-    uint64_t end = run->end < frontier ? run->end : frontier;
-    scan->written = end > scan->written ? end : scan->written;
-    if (run->end >= frontier)
-      break;
-    n_gone++;
-  }
-  kr_redact_cover_drop(&scan->cover, n_gone);
-  if (scan->written < frontier)
-    kr_redact_put(scan, kr_redact_scan_from(scan, scan->written, frontier), false);
-  scan->written = frontier > scan->written ? frontier : scan->written;
-}
-
-kr_status kr_redact_scan_advance(kr_redact_scan *scan, kr_str window, uint64_t base,
-                                 bool is_final) {
-  uint64_t end = base + window.len;
-  scan->window = window;
-  scan->base = base;
-  bool is_decided = true;
-  while (is_decided && scan->pos < end && scan->status == KR_OK) {
-    uint64_t stop =
-        end - scan->pos > KR_REDACT_SLICE_BYTES ? scan->pos + KR_REDACT_SLICE_BYTES : end;
-    while (is_decided && scan->pos < stop && scan->status == KR_OK)
-      is_decided = kr_redact_read(scan, is_final);
-    kr_redact_write_to(scan, kr_redact_scan_frontier(scan));
-  }
-  if (is_final)
-    kr_redact_write_to(scan, end);
-  if (scan->report != NULL)
-    kr_redact_scan_fail(scan, kr_redact_hits_flush(&scan->hits, scan->set, scan->report));
-  scan->window = (kr_str){0};
-  return scan->status;
 }

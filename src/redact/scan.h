@@ -26,15 +26,26 @@
 #include "redact/escapes.h"
 #include "redact/hits.h"
 #include "redact/set.h"
+#include "redact/sieve.h"
 #include "redact/token.h"
 
 #define KR_REDACT_PATHS 32u /* readings with escapes kept at once; see kr_redact_paths_arrive */
 
 /*
- * Readings that stand behind an escape just taken. Inside an escape at most one
- * other can start (the second backslash of "\\"), so two groups wait at most.
+ * Readings that stand behind an escape just taken: one group, of all readings
+ * there were, for each escape that started at or before pos and ends behind it.
+ * Only those with backslashes reach over each other's start, and of these there
+ * are at most two of JSON and four of JSON twice:
+ *
+ *   - Short ones have at most 2 and 4 bytes and one of each kind can start at a
+ *     byte, so at most 2 and 4 reach over pos.
+ *   - Of the long ones ("\uXXXX", "\\uXXXX", pairs) at most one of each kind
+ *     does: the backslashes inside one start half a pair, which spells nothing,
+ *     a short JSON escape "\\", or, the second one of "\\u", one of the other
+ *     kind. And where a long one has gone on for the length of a short one of
+ *     its kind, no short one reaches over pos but that "\\".
  */
-#define KR_REDACT_WAITING (2u * (KR_REDACT_PATHS + 1u))
+#define KR_REDACT_WAITING (6u * (KR_REDACT_PATHS + 1u))
 
 /** Receives output; is_marker says that bytes are one whole marker. */
 typedef kr_status (*kr_redact_sink)(void *ctx, kr_str bytes, bool is_marker);
@@ -66,13 +77,20 @@ typedef struct kr_redact_scan {
   uint32_t node; /* plain reading */
   uint32_t hex_node;
   uint32_t widen_mask; /* bit i: the base64 character at pos + i is mixed with a value */
+  bool is_exact;       /* reading every byte, from pos on; else the sieve says where to begin */
+  bool was_exact;
+  uint64_t began;       /* where exact reading did */
+  uint64_t exact_until; /* readings begun before must be seen to their end */
+  uint64_t counted;     /* matches that end at or before are counted already */
   kr_redact_cover cover;
   kr_redact_escapes escapes;
   kr_redact_hits hits;
+  kr_sieve_room *room; /* NULL until a piece has an escape */
   size_t n_paths;
   size_t n_waiting;
-  kr_redact_path paths[KR_REDACT_PATHS];
+  kr_redact_path paths[KR_REDACT_PATHS]; /* not cleared from here on */
   kr_redact_path waiting[KR_REDACT_WAITING];
+  kr_sieve_state sieve;
 } kr_redact_scan;
 
 void kr_redact_scan_init(kr_redact_scan *scan, const kr_redact_set *set,
@@ -81,6 +99,15 @@ void kr_redact_scan_init(kr_redact_scan *scan, const kr_redact_set *set,
 
 /** Wipes; the window is the caller's. */
 void kr_redact_scan_done(kr_redact_scan *scan);
+
+/** Read the byte at pos in every way. False: it starts an escape that is not yet decided. */
+bool kr_redact_scan_read(kr_redact_scan *scan, bool is_final);
+
+/** The earliest byte at which a reading that is open began; pos without any. */
+uint64_t kr_redact_scan_open(const kr_redact_scan *scan);
+
+/** Cover and count a match of the sieve. */
+void kr_redact_scan_take(kr_redact_scan *scan, const kr_sieve_place *place, bool is_final);
 
 /**
  * Read on in the window, whose bytes from scan->written on must be unchanged,

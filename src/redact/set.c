@@ -13,8 +13,8 @@ struct kr_redact_builder {
 };
 
 const char *kr_redact_form_name(kr_redact_form form) {
-  static const char *const names[KR_FORM_COUNT] = {"span", "raw",    "percent", "json",
-                                                   "html", "base64", "hex"};
+  static const char *const names[KR_FORM_COUNT] = {"span", "raw",  "percent", "json-twice",
+                                                   "json", "html", "base64",  "hex"};
   return (unsigned)form < KR_FORM_COUNT ? names[form] : "unknown";
 }
 
@@ -131,19 +131,21 @@ static kr_status kr_redact_entries_dedupe(kr_buf *entries) {
 }
 
 static kr_status kr_redact_set_compile(kr_redact_set *set) {
-  KR_CLEANUP(kr_arena_done) kr_arena arena = KR_ARENA_INIT(SIZE_MAX, kr_sensitive_memory());
-  KR_CLEANUP(kr_buf_done) kr_buf forms = KR_BUF_INIT(SIZE_MAX, kr_sensitive_memory());
-  KR_CLEANUP(kr_buf_done) kr_buf hex = KR_BUF_INIT(SIZE_MAX, kr_sensitive_memory());
+  kr_buf *forms = &set->form_patterns;
+  kr_buf *hex = &set->hex_patterns;
   for (size_t i = 0; i < kr_redact_n_entries(&set->entries); i++) {
     kr_str value = kr_redact_entry_at(set, i)->value;
     if (value.len < KR_REDACT_MIN_SEARCH_BYTES)
       set->n_short++;
-    KR_TRY(kr_redact_forms_add((uint32_t)i, value, &arena, &forms, &hex));
+    KR_TRY(kr_redact_forms_add((uint32_t)i, value, &set->arena, forms, hex));
   }
-  KR_TRY(kr_redact_automaton_build((kr_redact_pattern *)(void *)forms.ptr,
-                                   forms.len / sizeof(kr_redact_pattern), &set->forms));
-  return kr_redact_automaton_build((kr_redact_pattern *)(void *)hex.ptr,
-                                   hex.len / sizeof(kr_redact_pattern), &set->hex);
+  kr_redact_pattern *form_patterns = (kr_redact_pattern *)(void *)forms->ptr;
+  kr_redact_pattern *hex_patterns = (kr_redact_pattern *)(void *)hex->ptr;
+  size_t n_forms = forms->len / sizeof(kr_redact_pattern);
+  size_t n_hex = hex->len / sizeof(kr_redact_pattern);
+  KR_TRY(kr_redact_automaton_build(form_patterns, n_forms, &set->forms));
+  KR_TRY(kr_redact_automaton_build(hex_patterns, n_hex, &set->hex));
+  return kr_sieve_init(&set->sieve, form_patterns, n_forms, hex_patterns, n_hex);
 }
 
 kr_status kr_redact_builder_build(kr_redact_builder *builder, kr_redact_set **ret_set,
@@ -155,6 +157,8 @@ kr_status kr_redact_builder_build(kr_redact_builder *builder, kr_redact_set **re
   set->enabled = KR_REDACT_ALL_FORMS;
   set->arena = builder->arena;
   set->entries = builder->entries;
+  set->form_patterns = KR_BUF_INIT(SIZE_MAX, kr_sensitive_memory());
+  set->hex_patterns = KR_BUF_INIT(SIZE_MAX, kr_sensitive_memory());
   builder->arena = KR_ARENA_INIT(SIZE_MAX, kr_sensitive_memory());
   builder->entries = KR_BUF_INIT(SIZE_MAX, kr_sensitive_memory());
   builder->total = 0;
@@ -181,6 +185,9 @@ void kr_redact_set_free(kr_redact_set *set) {
     return;
   kr_redact_automaton_free(set->forms);
   kr_redact_automaton_free(set->hex);
+  kr_sieve_done(&set->sieve);
+  kr_buf_done(&set->form_patterns);
+  kr_buf_done(&set->hex_patterns);
   kr_buf_done(&set->entries);
   kr_arena_done(&set->arena);
   free(set);

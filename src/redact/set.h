@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "redact/automaton.h"
 #include "redact/redact.h"
+#include "redact/sieve.h"
 
 #include <stdatomic.h>
 
@@ -30,6 +31,9 @@ struct kr_redact_set {
   uint32_t enabled;           /* KR_REDACT_FORM_BIT of the forms that are searched */
   kr_redact_automaton *forms; /* raw, trimmed, base64 */
   kr_redact_automaton *hex;
+  kr_buf form_patterns; /* kr_redact_pattern, sorted; the sieve points to their bytes */
+  kr_buf hex_patterns;
+  kr_sieve sieve;
 };
 
 static inline size_t kr_redact_n_entries(const kr_buf *entries) {

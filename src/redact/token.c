@@ -53,35 +53,36 @@ static kr_redact_token_result kr_redact_token_percent(kr_str text, bool is_final
   return kr_redact_token_byte((uint8_t)byte, 3, KR_FORM_PERCENT, ret_token);
 }
 
-/* "\uXXXX" at the start of text, as a 16-bit unit. */
-static kr_redact_token_result kr_redact_token_unit(kr_str text, bool is_final, uint32_t *ret_unit) {
-  if (text.len > 0 && text.ptr[0] != '\\')
-    return KR_TOKEN_NONE;
-  if (text.len > 1 && text.ptr[1] != 'u')
-    return KR_TOKEN_NONE;
-  if (text.len < 2)
+/* The opening ("\u" or "\\u") and four hex digits at the start of text, as a 16-bit unit. */
+static kr_redact_token_result kr_redact_token_unit(kr_str text, kr_str opening, bool is_final,
+                                                   uint32_t *ret_unit) {
+  if (text.len < opening.len && kr_str_starts(opening, text))
     return kr_redact_token_short(is_final);
-  return kr_redact_token_hex(kr_str_skip(text, 2), 4, is_final, ret_unit);
+  if (!kr_str_starts(text, opening))
+    return KR_TOKEN_NONE;
+  return kr_redact_token_hex(kr_str_skip(text, opening.len), 4, is_final, ret_unit);
 }
 
-static kr_redact_token_result kr_redact_token_unicode(kr_str text, bool is_final,
+static kr_redact_token_result kr_redact_token_unicode(kr_str text, kr_str opening, bool is_final,
+                                                      kr_redact_form form,
                                                       kr_redact_token *ret_token) {
   uint32_t point = 0;
-  kr_redact_token_result result = kr_redact_token_unit(text, is_final, &point);
+  uint32_t low = 0;
+  size_t len = opening.len + 4;
+  kr_redact_token_result result = kr_redact_token_unit(text, opening, is_final, &point);
   if (result != KR_TOKEN_FOUND)
     return result;
   if (!kr_redact_is_surrogate(point))
-    return kr_redact_token_point(point, 6, KR_FORM_JSON, ret_token);
-  uint32_t low = 0;
+    return kr_redact_token_point(point, len, form, ret_token);
   if (point >= 0xDC00)
     return KR_TOKEN_NONE; /* half a pair spells nothing */
-  result = kr_redact_token_unit(kr_str_skip(text, 6), is_final, &low);
+  result = kr_redact_token_unit(kr_str_skip(text, len), opening, is_final, &low);
   if (result != KR_TOKEN_FOUND)
     return result;
   if (low < 0xDC00 || low > 0xDFFF)
     return KR_TOKEN_NONE;
   point = 0x10000 + ((point - 0xD800) << 10) + (low - 0xDC00);
-  return kr_redact_token_point(point, 12, KR_FORM_JSON, ret_token);
+  return kr_redact_token_point(point, 2 * len, form, ret_token);
 }
 
 /* The byte that a letter behind a backslash stands for; -1: none. */
@@ -97,11 +98,30 @@ static kr_redact_token_result kr_redact_token_json(kr_str text, bool is_final,
   if (text.len < 2)
     return kr_redact_token_short(is_final);
   if (text.ptr[1] == 'u')
-    return kr_redact_token_unicode(text, is_final, ret_token);
+    return kr_redact_token_unicode(text, KR_STR("\\u"), is_final, KR_FORM_JSON, ret_token);
   int byte = kr_redact_token_letter(text.ptr[1]);
   if (byte < 0)
     return KR_TOKEN_NONE;
   return kr_redact_token_byte((uint8_t)byte, 2, KR_FORM_JSON, ret_token);
+}
+
+/* Two backslashes, which are the one of the inner escape, and the rest of that. */
+static kr_redact_token_result kr_redact_token_twice(kr_str text, bool is_final,
+                                                    kr_redact_token *ret_token) {
+  if (text.len > 1 && text.ptr[1] != '\\')
+    return KR_TOKEN_NONE;
+  if (text.len < 3)
+    return kr_redact_token_short(is_final);
+  if (text.ptr[2] == 'u')
+    return kr_redact_token_unicode(text, KR_STR("\\\\u"), is_final, KR_FORM_JSON_TWICE, ret_token);
+  uint8_t len = text.ptr[2] == '\\' ? 4 : 3;
+  if (text.len < len)
+    return kr_redact_token_short(is_final);
+  uint8_t letter = text.ptr[len - 1];
+  int byte = kr_redact_token_letter(letter);
+  if (byte < 0 || (len == 4 && byte != letter)) /* "\\\n" is a backslash and a line feed */
+    return KR_TOKEN_NONE;
+  return kr_redact_token_byte((uint8_t)byte, len, KR_FORM_JSON_TWICE, ret_token);
 }
 
 /* "&#65;" or "&#x41;", of which "&#" is there. Bounded by KR_REDACT_ENTITY_BYTES. */
@@ -179,6 +199,8 @@ bool kr_redact_token_read(kr_str text, bool is_final, uint32_t forms,
                                ret_tokens);
   case '\\':
     return kr_redact_token_try(kr_redact_token_json, KR_FORM_JSON, text, is_final, forms,
+                               ret_tokens) &&
+           kr_redact_token_try(kr_redact_token_twice, KR_FORM_JSON_TWICE, text, is_final, forms,
                                ret_tokens);
   default:
     return true;

@@ -5,6 +5,8 @@
  *
  *   percent  %41  +            RFC 3986, section 2.1; '+' for space as in HTML forms
  *   JSON     \" \\ \/ \n \u0041 \ud83d\ude00      RFC 8259, section 7
+ *   twice    \\\" \\\\ \\\/ \\" \\/ \\n \\u0041 \\ud83d\\ude00      JSON inside a JSON string: the
+ *            backslash of the inner escape is escaped, '"', '\' and '/' may be once more
  *   HTML     &amp; &lt; &gt; &quot; &apos; &nbsp; &#65; &#x41;      at most 12 bytes
  *
  * Reading is stateless: an escape is decided by its own bytes, so it is the same
@@ -16,8 +18,8 @@
 #include "base/str.h"
 
 #define KR_REDACT_ENTITY_BYTES 12u /* a longer entity is not read */
-#define KR_REDACT_TOKEN_BYTES 12u  /* the longest escape: a surrogate pair, an entity */
-#define KR_REDACT_TOKENS 1u        /* escapes that can start at one byte */
+#define KR_REDACT_TOKEN_BYTES 14u  /* the longest escape: a surrogate pair, twice */
+#define KR_REDACT_TOKENS 2u        /* escapes that can start at one byte: "\\" and "\\n" */
 
 /* Of escapes that spell one base64 character, the longest: an entity with zeros before it. */
 #define KR_REDACT_BASE64_ESCAPE_BYTES KR_REDACT_ENTITY_BYTES

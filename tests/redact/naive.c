@@ -160,6 +160,45 @@ static size_t escape_at(kr_str text, size_t at, uint8_t out[4], size_t *n) {
   return 12;
 }
 
+/* JSON in a JSON string: undo the outer escape of each backslash, and read what is then there. */
+static size_t twice_at(kr_str text, size_t at, uint8_t out[4], size_t *n) {
+  uint8_t inner[12];
+  size_t n_inner = 0;
+  *n = 1;
+  if (!kr_str_starts(kr_str_skip(text, at), KR_STR("\\\\")) || at + 2 >= text.len)
+    return 0;
+  if (text.ptr[at + 2] == '\\') { /* the outer escape of what the inner one names */
+    out[0] = at + 3 < text.len ? text.ptr[at + 3] : 0;
+    return out[0] == '"' || out[0] == '\\' || out[0] == '/' ? 4 : 0;
+  }
+  for (size_t from = at; n_inner < sizeof(inner); from += 7) {
+    if (!kr_str_starts(kr_str_skip(text, from), KR_STR("\\\\")))
+      break;
+    inner[n_inner++] = '\\';
+    for (size_t i = from + 2; i < from + 7 && i < text.len; i++)
+      inner[n_inner++] = text.ptr[i];
+  }
+  size_t len = escape_at(kr_str_from(inner, n_inner), 0, out, n);
+  return len == 0 ? 0 : len == 12 ? 14 : len + 1;
+}
+
+static size_t (*const readers[])(kr_str text, size_t at, uint8_t out[4], size_t *n) = {escape_at,
+                                                                                       twice_at};
+
+#define N_READERS (sizeof(readers) / sizeof(readers[0]))
+
+/* Is one base64 character spelled by an escape of len bytes at text[at]? Of 0 bytes: of any. */
+static size_t base64_at(kr_str text, size_t at, size_t len) {
+  uint8_t bytes[4];
+  size_t n = 0;
+  for (size_t i = 0; i < N_READERS; i++) {
+    size_t found = readers[i](text, at, bytes, &n);
+    if (found > 0 && (len == 0 || len == found) && n == 1 && is_base64(bytes[0]))
+      return found;
+  }
+  return 0;
+}
+
 /* One pattern, tried from one start at a time. */
 static uint32_t stamps[NAIVE_TEXT_MAX + 1][513]; /* (position, matched) was tried in this try */
 
@@ -174,19 +213,17 @@ typedef struct naive_search {
 
 static void cover_match(naive_search *search, size_t end) {
   const naive_pattern *pattern = search->pattern;
-  uint8_t bytes[4];
-  size_t n = 0;
   size_t start = search->start;
   if (pattern->left) {
     size_t left = start > 0 && is_base64(search->text.ptr[start - 1]) ? 1 : 0;
     for (size_t len = 2; len <= 12 && len <= start; len++)
-      if (escape_at(search->text, start - len, bytes, &n) == len && n == 1 && is_base64(bytes[0]))
+      if (base64_at(search->text, start - len, len) == len)
         left = len;
     start -= left;
   }
   if (pattern->right && end < search->text.len) {
-    size_t len = escape_at(search->text, end, bytes, &n);
-    if (len > 0 && n == 1 && is_base64(bytes[0]))
+    size_t len = base64_at(search->text, end, 0);
+    if (len > 0)
       end += len;
     else if (is_base64(search->text.ptr[end]))
       end++;
@@ -198,10 +235,11 @@ static void cover_match(naive_search *search, size_t end) {
 
 static void try_from(naive_search *search, size_t at, size_t matched);
 
-static void try_escape(naive_search *search, size_t at, size_t matched, size_t skip) {
+static void try_reader(naive_search *search, size_t reader, size_t at, size_t matched,
+                       size_t skip) {
   uint8_t bytes[4];
   size_t n = 0;
-  size_t len = escape_at(search->text, at, bytes, &n);
+  size_t len = readers[reader](search->text, at, bytes, &n);
   if (len == 0 || skip >= n)
     return;
   for (size_t i = skip; i < n && matched < search->pattern->len; i++) {
@@ -210,6 +248,11 @@ static void try_escape(naive_search *search, size_t at, size_t matched, size_t s
     matched++;
   }
   try_from(search, at + len, matched);
+}
+
+static void try_escape(naive_search *search, size_t at, size_t matched, size_t skip) {
+  for (size_t i = 0; i < N_READERS; i++)
+    try_reader(search, i, at, matched, skip);
 }
 
 static void try_from(naive_search *search, size_t at, size_t matched) {
@@ -355,7 +398,8 @@ static void spell_entity(uint64_t *state, uint32_t point, kr_buf *out) {
 }
 
 static void spell_units(uint64_t *state, uint32_t point, kr_buf *out) {
-  const char *format = kr_naive_below(state, 2) != 0 ? "\\u%04x" : "\\u%04X";
+  static const char *const formats[] = {"\\u%04x", "\\u%04X", "\\\\u%04x", "\\\\u%04X"};
+  const char *format = formats[kr_naive_below(state, 4)];
   if (point >= 0x10000) {
     put_number(out, format, 0xD800 + ((point - 0x10000) >> 10));
     point = 0xDC00 + ((point - 0x10000) & 0x3FF);
@@ -394,8 +438,12 @@ static void spell_byte(uint64_t *state, uint8_t byte, kr_buf *out) {
     }
     break;
   case 3:
+  case 6:
     if (found != NULL) {
-      put_number(out, "\\%c", (unsigned)(uint8_t)short_to[found - short_from]);
+      bool is_sign = byte == '"' || byte == '\\' || byte == '/';
+      bool is_twice = kr_naive_below(state, 2) != 0;
+      const char *format = is_twice ? is_sign ? "\\\\\\%c" : "\\\\%c" : "\\%c";
+      put_number(out, format, (unsigned)(uint8_t)short_to[found - short_from]);
       return;
     }
     break;

@@ -28,7 +28,8 @@ def any_case(digits):
 
 def units(point):
     text = chr(point).encode("utf-16-be")
-    return b"".join(rb"\\u" + any_case(text[i : i + 2].hex().encode()) for i in range(0, len(text), 2))
+    digits = [any_case(text[i : i + 2].hex().encode()) for i in range(0, len(text), 2)]
+    return b"|".join(b"".join(start + d for d in digits) for start in (rb"\\u", rb"\\\\u"))
 
 
 def entities(point):
@@ -49,6 +50,10 @@ def byte_spellings(byte):
         yield from entities(byte)
     if byte in SHORT:
         yield rb"\\" + re.escape(SHORT[byte])
+        if byte != 92:
+            yield rb"\\\\" + re.escape(SHORT[byte])
+        if byte in b'"\\/':
+            yield rb"\\\\\\" + re.escape(SHORT[byte])
 
 
 def spelled(value):
@@ -167,7 +172,8 @@ def spell(rng, value):
             text = value.decode()
         except UnicodeDecodeError:
             return value
-        whole = (json.dumps(text)[1:-1], html.escape(text), text.encode("ascii", "xmlcharrefreplace").decode())
+        once = json.dumps(text)[1:-1]
+        whole = (once, json.dumps(once)[1:-1], html.escape(text), text.encode("ascii", "xmlcharrefreplace").decode())
         return rng.choice(whole).encode()
     out = b""
     for byte in value:
@@ -179,6 +185,7 @@ def spell(rng, value):
             options.append(b"+")
         if byte in SHORT:
             options.append(b"\\" + SHORT[byte])
+            options.append((b"\\\\\\" if byte in b'"\\/' else b"\\\\") + SHORT[byte])
         out += rng.choice(options)
     return out
 

@@ -40,6 +40,9 @@ static const kr_str alphabets[] = {
      5},
     {(const uint8_t *)"%25", 3},
     {(const uint8_t *)"\\u05c", 5},
+    {(const uint8_t *)"\\n\"\n", 4},
+    {(const uint8_t *)"\\u0061\\/", 8},
+    {(const uint8_t *)"\\ud83\xF0\x9F\x98\x80", 9},
     {(const uint8_t *)"&#38;amp", 8},
     {(const uint8_t *)"&\"'<>x1", 7},
     {(const uint8_t *)"\xC2\xA0&#x", 5},
@@ -57,7 +60,8 @@ static void make_case(uint64_t *seed, random_case *c) {
     size_t len = 1 + kr_naive_below(seed, VALUE_BYTES);
     for (size_t at = 0; at < len; at++)
       c->bytes[i][at] = alphabet.ptr[kr_naive_below(seed, alphabet.len)];
-    c->bytes[i][0] = c->bytes[i][0] == ' ' ? 'a' : c->bytes[i][0]; /* never blank */
+    if (c->bytes[i][0] == ' ' || c->bytes[i][0] == '\n')
+      c->bytes[i][0] = 'a'; /* never blank */
     c->values[i] = (kr_naive_value){.ptr = c->bytes[i], .len = len};
   }
   size_t n_pieces = 1 + kr_naive_below(seed, 6);

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * search.c - the walk over a text, and the exact verification of what a filter
+ * let through.
+ *
+ * The text is walked in blocks of KR_SEARCH_DENSE_BYTES, each block by all
+ * passes, so that it is read from memory once. A pass finds an occurrence not
+ * at its start but at a probed place less than KR_SEARCH_WINDOW_BYTES behind
+ * it. After a block that ends at `end`, every occurrence that starts before
+ * end - KR_SEARCH_WINDOW_BYTES is therefore known, and some later ones are:
+ *
+ *      reported     known in part: wait in walk.hits
+ *   ..............|-- WINDOW --|....................
+ *                              end of the block
+ *
+ * When the next block turns out to be dense, what waits is dropped and the walk
+ * returns the place where waiting began, so that the caller, who goes on from
+ * there in another way, sees each occurrence once. A block with more occurrences
+ * than walk.hits has room for is dense too.
+ */
+#define _GNU_SOURCE
+#include "redact/search_internal.h"
+
+#include "secmem/sensitive.h"
+
+#include <string.h>
+
+/* hits is large, and -ftrivial-auto-var-init would clear it for each record. */
+#if defined(__has_attribute)
+#if __has_attribute(uninitialized)
+#define KR_SEARCH_UNINITIALIZED __attribute__((uninitialized))
+#endif
+#endif
+#ifndef KR_SEARCH_UNINITIALIZED
+#define KR_SEARCH_UNINITIALIZED
+#endif
+
+/* len >= 8: the words before the last one, which was compared already. */
+static bool kr_search_equal_folded(const uint8_t *text, const uint8_t *needle, size_t len,
+                                   uint64_t fold) {
+  for (size_t i = 0; i + 8 < len; i += 8)
+    if ((kr_search_load8(text + i) | fold) != kr_search_load8(needle + i))
+      return false;
+  return true;
+}
+
+static bool kr_search_equal_short(const uint8_t *text, const uint8_t *needle, size_t len,
+                                  uint64_t fold) {
+  if (len == 3)
+    return (kr_search_gram(text, 3) | (fold & 0xffffff)) == kr_search_gram(needle, 3);
+  uint32_t fold4 = (uint32_t)fold;
+  return (kr_search_load4(text) | fold4) == kr_search_load4(needle) &&
+         (kr_search_load4(text + len - 4) | fold4) == kr_search_load4(needle + len - 4);
+}
+
+static bool kr_search_equal(kr_search_walk *walk, const kr_search_needle *needle,
+                            const uint8_t *text, uint64_t fold) {
+  const uint8_t *bytes = walk->search->bytes + needle->at;
+  size_t len = needle->len;
+  if (len < 8)
+    return kr_search_equal_short(text, bytes, len, fold);
+  if ((kr_search_load8(text + len - 8) | fold) != needle->tail)
+    return false;
+  walk->compared_bytes += len;
+  walk->units_left -= (int64_t)(len / KR_SEARCH_BYTES_A_UNIT);
+  if (fold != 0)
+    return kr_search_equal_folded(text, bytes, len, fold);
+  return memcmp(text, bytes, len - 8) == 0;
+}
+
+/* All needles whose anchor gram may stand at `anchor`. */
+static bool kr_search_verify_anchor(kr_search_walk *walk, const kr_search_pass *pass,
+                                    size_t anchor) {
+  uint8_t gram_len = pass->gram_len;
+  uint64_t gram_fold = gram_len == 8 ? pass->fold : pass->fold & ((1ull << (8 * gram_len)) - 1);
+  uint64_t gram = kr_search_gram(walk->text + anchor, gram_len) | gram_fold;
+  uint32_t number = pass->heads[(gram * pass->multiplier) >> pass->heads_shift];
+  walk->candidates++;
+  walk->units_left -= KR_SEARCH_CANDIDATE_UNITS;
+  while (number != 0) {
+    const kr_search_needle *needle = &walk->search->needles[number - 1];
+    walk->candidates++;
+    walk->units_left -= KR_SEARCH_CANDIDATE_UNITS;
+    if (walk->units_left < 0)
+      return false;
+    size_t start = anchor - needle->window; /* wraps where it is before the text */
+    if (anchor >= walk->from + needle->window && walk->len - start >= needle->len &&
+        kr_search_equal(walk, needle, walk->text + start, pass->fold)) {
+      if (walk->n_hits == KR_SEARCH_HITS)
+        return false;
+      walk->hits[walk->n_hits++] = (kr_search_hit){.start = start, .needle = number - 1};
+    }
+    number = needle->next;
+  }
+  return walk->units_left >= 0;
+}
+
+bool kr_search_verify(kr_search_walk *walk, const kr_search_pass *pass, size_t at) {
+  if (pass->offsets == NULL)
+    return kr_search_verify_anchor(walk, pass, at);
+  uint8_t gram_len = pass->gram_len;
+  uint64_t gram_fold = gram_len == 8 ? pass->fold : pass->fold & ((1ull << (8 * gram_len)) - 1);
+  uint64_t gram = kr_search_gram(walk->text + at, gram_len) | gram_fold;
+  uint8_t offset = pass->offsets[(gram * pass->multiplier) >> pass->offsets_shift];
+  walk->candidates++;
+  walk->units_left -= KR_SEARCH_CANDIDATE_UNITS;
+  if (offset == 0)
+    return walk->units_left >= 0;
+  if (offset != KR_SEARCH_SEVERAL)
+    return at - walk->from < offset - 1u || kr_search_verify_anchor(walk, pass, at - (offset - 1u));
+  for (size_t k = 0; k < pass->stride && k <= at - walk->from; k++)
+    if (!kr_search_verify_anchor(walk, pass, at - k))
+      return false;
+  return true;
+}
+
+/* Report what starts before `before`; the rest goes on waiting. */
+static void kr_search_flush(kr_search_walk *walk, size_t before, kr_search_visit visit, void *ctx) {
+  size_t n_waiting = 0;
+  for (size_t i = 0; i < walk->n_hits; i++) {
+    kr_search_hit hit = walk->hits[i];
+    if (hit.start < before)
+      visit(ctx, hit.needle, hit.start);
+    else
+      walk->hits[n_waiting++] = hit;
+  }
+  walk->n_hits = n_waiting;
+}
+
+/* All passes over one block; false: dense. */
+static bool kr_search_block(kr_search_walk *walk, size_t *cursors, size_t end, bool is_far) {
+  const kr_search *search = walk->search;
+  walk->units_left = KR_SEARCH_BLOCK_UNITS;
+  for (uint32_t i = 0; i < search->n_passes; i++) {
+    const kr_search_pass *pass = &search->passes[i];
+    cursors[i] = (is_far ? pass->far : pass->near)(walk, pass, cursors[i], end);
+    if (cursors[i] == KR_SEARCH_STOPPED)
+      return false;
+  }
+  return true;
+}
+
+static size_t kr_search_walk_text(kr_search_walk *walk, kr_search_visit visit, void *ctx) {
+  size_t cursors[KR_SEARCH_PASSES] = {walk->from, walk->from, walk->from, walk->from};
+  size_t done = walk->from; /* all that starts before it was reported */
+  bool is_far = walk->len - walk->from >= KR_SEARCH_FAR_BYTES;
+  for (size_t begin = walk->from; begin < walk->len;) {
+    size_t end =
+        walk->len - begin <= KR_SEARCH_DENSE_BYTES ? walk->len : begin + KR_SEARCH_DENSE_BYTES;
+    if (!kr_search_block(walk, cursors, end, is_far))
+      return done;
+    if (end == walk->len)
+      done = end;
+    else if (end - walk->from > KR_SEARCH_WINDOW_BYTES)
+      done = end - KR_SEARCH_WINDOW_BYTES;
+    if (walk->n_hits > 0)
+      kr_search_flush(walk, done, visit, ctx);
+    begin = end;
+  }
+  return walk->len;
+}
+
+size_t kr_search_each_counted(const kr_search *search, kr_str text, size_t from,
+                              kr_search_visit visit, void *ctx, kr_search_work *work) {
+  if (search->n_passes == 0 || from >= text.len || text.len - from < search->min_len)
+    return text.len;
+  KR_SEARCH_UNINITIALIZED kr_search_walk walk;
+  walk.search = search;
+  walk.text = text.ptr;
+  walk.len = text.len;
+  walk.from = from;
+  walk.candidates = 0;
+  walk.compared_bytes = 0;
+  walk.n_hits = 0;
+  size_t done = kr_search_walk_text(&walk, visit, ctx);
+  if (work != NULL) {
+    work->candidates += walk.candidates;
+    work->compared_bytes += walk.compared_bytes;
+  }
+  return done;
+}
+
+size_t kr_search_each(const kr_search *search, kr_str text, size_t from, kr_search_visit visit,
+                      void *ctx) {
+  return kr_search_each_counted(search, text, from, visit, ctx, NULL);
+}
+
+size_t kr_search_max_len(const kr_search *search) { return search->max_len; }
+
+size_t kr_search_memory(const kr_search *search) { return search->block_len; }
+
+const char *kr_search_plan(const kr_search *search) { return search->plan; }
+
+void kr_search_free(kr_search *search) {
+  if (search != NULL)
+    kr_sensitive_memory()->release(search, search->block_len);
+}

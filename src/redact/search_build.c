@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * search_build.c - from needles to tables. One block of sensitive memory:
+ *
+ *   | kr_search | filters, 64-byte aligned | tables | heads | offsets | needles | bytes |
+ *
+ * Sizes are known from the lengths alone, so the needles are read once to
+ * measure and once to fill in. Nothing is sorted: needles find their pass by
+ * length, their chain by hash.
+ */
+#include "redact/search_plan.h"
+
+#include "secmem/sensitive.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/random.h>
+#include <time.h>
+
+#define KR_BUILD_TABLE_BYTES (KR_SEARCH_SHUFFLE_BYTES * (256u + 32u))
+
+/* What was measured, and where things will lie. */
+typedef struct kr_build {
+  const kr_str *needles;
+  size_t n;
+  size_t n_bytes; /* of all needles */
+  uint32_t min_len;
+  uint32_t max_len;
+  uint32_t count[KR_SEARCH_LENGTHS]; /* needles by length, clamped */
+  kr_search_outline outline;
+  size_t filter_at[KR_SEARCH_PASSES];
+  size_t heads_at[KR_SEARCH_PASSES];
+  size_t offsets_at[KR_SEARCH_PASSES];
+  size_t needles_at;
+  size_t bytes_at;
+  size_t block_len;
+} kr_build;
+
+/* Nobody outside may choose texts that fill the filters' words: a number drawn once a process. */
+static uint64_t kr_build_multiplier(void) {
+  static _Atomic uint64_t known;
+  uint64_t multiplier = atomic_load_explicit(&known, memory_order_relaxed);
+  if (multiplier == 0) {
+    if (getrandom(&multiplier, sizeof multiplier, GRND_NONBLOCK) != (ssize_t)sizeof multiplier) {
+      struct timespec now;
+      (void)clock_gettime(CLOCK_MONOTONIC, &now);
+      multiplier =
+          ((uint64_t)now.tv_nsec << 32 ^ (uint64_t)(uintptr_t)&known) * 0x9e3779b97f4a7c15u;
+    }
+    multiplier |= 1;
+    atomic_store_explicit(&known, multiplier, memory_order_relaxed);
+  }
+  return multiplier;
+}
+
+static uint32_t kr_build_clamp(size_t len) {
+  return len < KR_SEARCH_WINDOW_BYTES ? (uint32_t)len : KR_SEARCH_WINDOW_BYTES;
+}
+
+static kr_status kr_build_measure(kr_build *build) {
+  size_t longest = 0;
+  for (size_t i = 0; i < build->n; i++) {
+    size_t len = build->needles[i].len;
+    if (len < KR_SEARCH_MIN_BYTES)
+      return KR_INVALID;
+    if (!kr_size_add(build->n_bytes, len, &build->n_bytes))
+      return KR_LIMIT;
+    build->count[kr_build_clamp(len)]++;
+    longest = len > longest ? len : longest;
+  }
+  if (build->n >= UINT32_MAX || build->n_bytes >= UINT32_MAX)
+    return KR_LIMIT;
+  build->max_len = (uint32_t)longest;
+  build->min_len = KR_SEARCH_MIN_BYTES;
+  while (build->min_len < KR_SEARCH_WINDOW_BYTES && build->count[build->min_len] == 0)
+    build->min_len++;
+  return KR_OK;
+}
+
+static size_t kr_build_place(size_t *next, size_t len, size_t alignment) {
+  size_t at = (*next + alignment - 1) & ~(alignment - 1);
+  *next = at + len;
+  return at;
+}
+
+static size_t kr_build_filter_bytes(const kr_search_choice *choice) {
+  if (choice->tier == KR_SEARCH_SHUFFLE)
+    return KR_BUILD_TABLE_BYTES;
+  return (choice->tier == KR_SEARCH_GRAMS4 ? 4u : 8u) * ((size_t)1 << choice->filter_log);
+}
+
+static uint8_t kr_build_heads_log(const kr_search_choice *choice) {
+  uint8_t log = kr_search_log(choice->n_needles);
+  return log < 4 ? 4 : log;
+}
+
+static uint8_t kr_build_offsets_log(const kr_search_choice *choice) {
+  uint8_t log = kr_search_log(2ull * choice->n_needles * choice->stride);
+  return log < 6 ? 6 : log;
+}
+
+/* No sum here overflows: 32-bit counts times less than 1 KiB each. */
+static void kr_build_lay_out(kr_build *build) {
+  size_t next = sizeof(kr_search);
+  for (uint32_t i = 0; i < build->outline.n_choices; i++) {
+    const kr_search_choice *choice = &build->outline.choices[i];
+    build->filter_at[i] = kr_build_place(&next, kr_build_filter_bytes(choice), 64);
+    build->heads_at[i] = kr_build_place(&next, sizeof(uint32_t) << kr_build_heads_log(choice), 4);
+    build->offsets_at[i] = 0;
+    if (choice->stride > 1)
+      build->offsets_at[i] = kr_build_place(&next, (size_t)1 << kr_build_offsets_log(choice), 1);
+  }
+  build->needles_at = kr_build_place(&next, build->n * sizeof(kr_search_needle), 8);
+  build->bytes_at = kr_build_place(&next, build->n_bytes, 8);
+  build->block_len = next;
+}
+
+static void kr_build_copy(uint8_t *to, kr_str from, bool is_folded) {
+  if (!is_folded) {
+    memcpy(to, from.ptr, from.len);
+    return;
+  }
+  for (size_t i = 0; i < from.len; i++)
+    to[i] = from.ptr[i] | 0x20;
+}
+
+static void kr_build_fill_needles(const kr_build *build, kr_search_needle *needles, uint8_t *bytes,
+                                  bool is_folded) {
+  uint32_t at = 0;
+  for (size_t i = 0; i < build->n; i++) {
+    kr_str from = build->needles[i];
+    kr_build_copy(bytes + at, from, is_folded);
+    needles[i] = (kr_search_needle){.at = at, .len = (uint32_t)from.len};
+    if (from.len >= 8)
+      needles[i].tail = kr_search_load8(bytes + at + from.len - 8);
+    at += (uint32_t)from.len;
+  }
+}
+
+/* Put a needle into the chain of its anchor gram. */
+static void kr_build_chain(const kr_search_pass *pass, uint32_t *heads, kr_search_needle *needle,
+                           uint32_t number, const uint8_t *bytes) {
+  uint64_t gram = kr_search_gram(bytes + needle->at + needle->window, pass->gram_len);
+  uint32_t *head = &heads[(gram * pass->multiplier) >> pass->heads_shift];
+  needle->next = *head;
+  *head = number;
+}
+
+static void kr_build_offset(uint8_t *slot, unsigned k) {
+  uint8_t offset = (uint8_t)(k + 1);
+  *slot = *slot == 0 || *slot == offset ? offset : KR_SEARCH_SEVERAL;
+}
+
+static void kr_build_grams8(const kr_search_pass *pass, uint64_t *filter, uint8_t *offsets,
+                            const uint8_t *window) {
+  for (unsigned k = 0; k < pass->stride; k++) {
+    uint64_t hash = kr_search_load8(window + k) * pass->multiplier;
+    filter[hash >> pass->filter_shift] |= kr_search_bits8(hash);
+    if (offsets != NULL)
+      kr_build_offset(&offsets[hash >> pass->offsets_shift], k);
+  }
+}
+
+static void kr_build_grams4(const kr_search_pass *pass, uint32_t *filter, uint8_t *offsets,
+                            const uint8_t *window) {
+  for (unsigned k = 0; k < pass->stride; k++) {
+    uint32_t gram = (uint32_t)kr_search_gram(window + k, pass->gram_len);
+    uint32_t hash = kr_search_hash4(gram, pass->multiplier);
+    filter[hash >> pass->filter_shift] |= kr_search_bits4(hash);
+    if (offsets != NULL)
+      kr_build_offset(&offsets[((uint64_t)gram * pass->multiplier) >> pass->offsets_shift], k);
+  }
+}
+
+static void kr_build_shuffle(const kr_search_pass *pass, uint8_t *tables, const uint8_t *window,
+                             unsigned bucket) {
+  uint8_t bit = (uint8_t)(1u << bucket);
+  uint8_t *nibbles = tables + KR_SEARCH_SHUFFLE_BYTES * 256u;
+  for (unsigned i = 0; i < pass->gram_len; i++) {
+    uint8_t spellings[2] = {window[i], (uint8_t)(window[i] & ~(uint8_t)pass->fold)};
+    for (unsigned j = 0; j < 2; j++) {
+      tables[256u * i + spellings[j]] |= bit;
+      nibbles[32u * i + (spellings[j] & 15u)] |= bit;
+      nibbles[32u * i + 16u + (spellings[j] >> 4)] |= bit;
+    }
+  }
+}
+
+static void kr_build_fill_pass(kr_search *search, const kr_search_pass *pass, uint8_t *block,
+                               kr_search_needle *needles, const uint8_t *bytes) {
+  uint8_t *filter = block + ((const uint8_t *)pass->filter - block);
+  uint8_t *offsets = pass->offsets == NULL ? NULL : block + (pass->offsets - block);
+  uint32_t *heads =
+      (uint32_t *)(void *)(block + ((const uint8_t *)(const void *)pass->heads - block));
+  uint32_t n_done = 0;
+  for (uint32_t i = 0; n_done < pass->n_needles && i < search->n_needles; i++) {
+    kr_search_needle *needle = &needles[i];
+    uint32_t len = kr_build_clamp(needle->len);
+    if (len < pass->min_len || len > pass->max_len)
+      continue;
+    const uint8_t *window = bytes + needle->at + needle->window;
+    kr_build_chain(pass, heads, needle, i + 1, bytes);
+    if (pass->tier == KR_SEARCH_GRAMS8)
+      kr_build_grams8(pass, (uint64_t *)(void *)filter, offsets, window);
+    else if (pass->tier == KR_SEARCH_GRAMS4)
+      kr_build_grams4(pass, (uint32_t *)(void *)filter, offsets, window);
+    else
+      kr_build_shuffle(pass, filter, window,
+                       (unsigned)((uint64_t)n_done * KR_SEARCH_BUCKETS / pass->n_needles));
+    n_done++;
+  }
+}
+
+static const kr_search_kernels *kr_build_kernels(kr_cpu_level level) {
+#ifdef KR_SEARCH_X86
+  if (level == KR_CPU_AVX512)
+    return &kr_search_avx512;
+  if (level == KR_CPU_AVX2)
+    return &kr_search_avx2;
+  if (level == KR_CPU_SSSE3)
+    return &kr_search_ssse3;
+#endif
+  (void)level;
+  return &kr_search_scalar;
+}
+
+static kr_cpu_level kr_build_level(kr_cpu_level wish) {
+  kr_cpu_level best = kr_cpu_best();
+#ifndef KR_SEARCH_X86
+  best = KR_CPU_SCALAR;
+#endif
+  return wish == KR_CPU_BEST || wish > best ? best : wish;
+}
+
+static void kr_build_pass(const kr_build *build, uint32_t i, const kr_search_kernels *kernels,
+                          bool is_folded, uint8_t *block, kr_search_pass *pass) {
+  const kr_search_choice *choice = &build->outline.choices[i];
+  *pass = (kr_search_pass){
+      .multiplier = kr_build_multiplier(),
+      .fold = is_folded ? 0x2020202020202020u : 0,
+      .filter = block + build->filter_at[i],
+      .offsets = build->offsets_at[i] == 0 ? NULL : block + build->offsets_at[i],
+      .heads = (const uint32_t *)(const void *)(block + build->heads_at[i]),
+      .tables = block + build->filter_at[i],
+      .stride = choice->stride,
+      .n_needles = choice->n_needles,
+      .min_len = choice->min_len,
+      .max_len = choice->max_len,
+      .gram_len = choice->gram_len,
+      .filter_shift = (uint8_t)((choice->tier == KR_SEARCH_GRAMS4 ? 32 : 64) - choice->filter_log),
+      .offsets_shift = (uint8_t)(64 - kr_build_offsets_log(choice)),
+      .heads_shift = (uint8_t)(64 - kr_build_heads_log(choice)),
+      .tier = choice->tier,
+  };
+  if (choice->tier == KR_SEARCH_GRAMS8) {
+    pass->near = kernels->grams8;
+    pass->far = kernels->grams8_far;
+  } else if (choice->tier == KR_SEARCH_GRAMS4) {
+    pass->near = kernels->grams4;
+    pass->far = kernels->grams4_far;
+  } else {
+    pass->near = kernels->shuffle;
+    pass->far = kernels->shuffle_far;
+  }
+}
+
+static void kr_build_describe(kr_search *search) {
+  static const char *const names[] = {"grams8", "grams4", "shuffle", "pair", "rare"};
+  size_t len = 0;
+  for (uint32_t i = 0; i < search->n_passes; i++) {
+    const kr_search_pass *pass = &search->passes[i];
+    int added = snprintf(search->plan + len, sizeof search->plan - len, "%s%s(%u)",
+                         i == 0 ? "" : "+", names[pass->tier], pass->stride);
+    len += added > 0 ? (size_t)added : 0;
+  }
+}
+
+kr_status kr_search_build(const kr_str *needles, size_t n, const kr_search_options *options,
+                          kr_search **ret_search) {
+  kr_build build = {.needles = needles, .n = n};
+  KR_TRY(kr_build_measure(&build));
+  kr_cpu_level level = kr_build_level(options->cpu);
+  if (n > 0)
+    kr_search_outline_choose(build.count, build.min_len, kr_build_clamp(build.max_len), level,
+                             &build.outline);
+  kr_build_lay_out(&build);
+  uint8_t *block = kr_sensitive_memory()->alloc(build.block_len);
+  if (block == NULL)
+    return KR_NOMEM;
+  memset(block, 0, build.needles_at);
+  kr_search *search = (kr_search *)(void *)block;
+  kr_search_needle *records = (kr_search_needle *)(void *)(block + build.needles_at);
+  uint8_t *bytes = block + build.bytes_at;
+  search->block_len = build.block_len;
+  search->min_len = build.min_len;
+  search->max_len = n == 0 ? 0 : build.max_len;
+  search->n_needles = n;
+  search->n_passes = build.outline.n_choices;
+  search->needles = records;
+  search->bytes = bytes;
+  kr_build_fill_needles(&build, records, bytes, options->fold_bit5);
+  for (uint32_t i = 0; i < search->n_passes; i++) {
+    kr_build_pass(&build, i, kr_build_kernels(level), options->fold_bit5, block,
+                  &search->passes[i]);
+    kr_build_fill_pass(search, &search->passes[i], block, records, bytes);
+  }
+  kr_build_describe(search);
+  *ret_search = search;
+  return KR_OK;
+}

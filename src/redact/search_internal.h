@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * search_internal.h - what the parts of the search share. See search.c for the
+ * walk, search_build.c for the tables, search_plan.c for the choice of tiers,
+ * search_kernels.h for the loops over text.
+ *
+ * A search is a list of passes. Each pass owns the needles of a range of
+ * lengths and walks the text with one kind of filter:
+ *
+ *   text --probe--> filter --(rare)--> offsets --> heads --> needle --> next needle ... exact
+ * compare "this gram may    "it stands   "needles whose anchor gram be in a needle"   k bytes has
+ * this hash" behind an anchor"
+ *
+ * The window of a needle is the stretch of `stride` gram positions that begins
+ * at its byte `window`; the gram there is its anchor:
+ *
+ *   needle   |..window..|=gram=|
+ *                        |=gram=|            stride gram positions, all in the filter:
+ *                         ...                any `stride` neighbouring places of the text
+ *                          |=gram=|......|   hold exactly one that is probed
+ *
+ * Everything lies in one block of sensitive memory and is immutable.
+ */
+#ifndef KR_REDACT_SEARCH_INTERNAL_H
+#define KR_REDACT_SEARCH_INTERNAL_H
+
+#include "redact/search.h"
+
+#define KR_SEARCH_PASSES 4u    /* at most, in one search */
+#define KR_SEARCH_GROUP 8u     /* probes between two branches */
+#define KR_SEARCH_HITS 256u    /* occurrences that wait for the end of their block */
+#define KR_SEARCH_SEVERAL 255u /* in the offsets table: grams of several offsets share the slot */
+#define KR_SEARCH_FAR_BYTES 1048576u /* texts from this length are prefetched */
+#define KR_SEARCH_PREFETCH_BYTES 3072u
+#define KR_SEARCH_SHUFFLE_BYTES 4u /* text bytes a shuffle filter looks at, at most */
+#define KR_SEARCH_BUCKETS 8u       /* of a shuffle filter: bits of its table entries */
+
+/* The price of verifying, and what a block of KR_SEARCH_DENSE_BYTES may cost (4 units a byte). */
+#define KR_SEARCH_CANDIDATE_UNITS 16
+#define KR_SEARCH_BYTES_A_UNIT 8
+#define KR_SEARCH_BLOCK_UNITS (4 * (int64_t)KR_SEARCH_DENSE_BYTES)
+
+#define KR_SEARCH_STOPPED SIZE_MAX /* a kernel's answer when the block is dense */
+
+typedef struct kr_search_needle {
+  uint64_t tail;  /* the last 8 bytes, compared first: near misses mostly differ there */
+  uint32_t at;    /* of its bytes in kr_search.bytes */
+  uint32_t len;   /* in bytes */
+  uint32_t next;  /* number of the next needle with this hash of the anchor, 0: none */
+  uint8_t window; /* byte where the anchor gram begins */
+} kr_search_needle;
+
+typedef enum kr_search_tier {
+  KR_SEARCH_GRAMS8,  /* 8-byte grams every stride bytes */
+  KR_SEARCH_GRAMS4,  /* 4-byte (3-byte) grams every stride bytes */
+  KR_SEARCH_SHUFFLE, /* byte tables for 3 or 4 neighbouring bytes at every place */
+  KR_SEARCH_PAIR,    /* two rare bytes of one needle at every place */
+  KR_SEARCH_RARE     /* one 8-byte gram a needle, at places that begin with a rare byte pair */
+} kr_search_tier;
+
+typedef struct kr_search_walk kr_search_walk;
+typedef struct kr_search_pass kr_search_pass;
+
+/**
+ * Walk the places of text from `at` to before `end` (further is fine), call
+ * kr_search_verify() for those the filter lets through, and return the next
+ * place to look at, or KR_SEARCH_STOPPED as soon as the verifier says so.
+ */
+typedef size_t (*kr_search_kernel)(kr_search_walk *walk, const kr_search_pass *pass, size_t at,
+                                   size_t end);
+
+struct kr_search_pass {
+  kr_search_kernel near;  /* for texts in cache */
+  kr_search_kernel far;   /* for long ones: prefetches */
+  uint64_t multiplier;    /* odd */
+  uint64_t fold;          /* 0x20 in every byte, or 0 */
+  const void *filter;     /* GRAMS8, RARE: uint64_t words; GRAMS4: uint32_t words */
+  const uint8_t *offsets; /* NULL: the gram found is the anchor */
+  const uint32_t *heads;  /* needle numbers (index + 1), 0: none */
+  const uint8_t *tables;  /* SHUFFLE: byte tables [4][256], then nibble tables [4][2][16] */
+  uint32_t stride;
+  uint32_t n_needles;
+  uint32_t min_len; /* needles of this pass: clamped length from min_len */
+  uint32_t max_len; /* to max_len */
+  uint8_t gram_len; /* 8, 4 or 3 */
+  uint8_t filter_shift;
+  uint8_t offsets_shift;
+  uint8_t heads_shift;
+  uint8_t pair[2];       /* PAIR: offsets of the two bytes in the needle */
+  uint8_t pair_bytes[2]; /* and the bytes */
+  uint8_t tier;          /* kr_search_tier */
+};
+
+struct kr_search {
+  size_t block_len;
+  size_t max_len;
+  size_t min_len;
+  size_t n_needles;
+  uint32_t n_passes;
+  const kr_search_needle *needles; /* [number - 1] */
+  const uint8_t *bytes;            /* of all needles, folded where fold_bit5 */
+  kr_search_pass passes[KR_SEARCH_PASSES];
+  char plan[64];
+};
+
+typedef struct kr_search_hit {
+  size_t start;
+  uint32_t needle;
+} kr_search_hit;
+
+/* The state of one walk over one text, on the stack. */
+struct kr_search_walk {
+  const kr_search *search;
+  const uint8_t *text;
+  size_t len;
+  size_t from;
+  int64_t units_left; /* of this block */
+  uint64_t candidates;
+  uint64_t compared_bytes;
+  size_t n_hits;
+  kr_search_hit hits[KR_SEARCH_HITS]; /* not initialised */
+};
+
+/** The loops of one instruction set. */
+typedef struct kr_search_kernels {
+  kr_search_kernel grams8, grams8_far;
+  kr_search_kernel grams4, grams4_far;
+  kr_search_kernel shuffle, shuffle_far;
+  kr_search_kernel pair, pair_far;
+  kr_search_kernel rare, rare_far;
+} kr_search_kernels;
+
+extern const kr_search_kernels kr_search_scalar;
+#ifdef KR_SEARCH_X86
+extern const kr_search_kernels kr_search_ssse3;
+extern const kr_search_kernels kr_search_avx2;
+extern const kr_search_kernels kr_search_avx512;
+#endif
+
+/** The gram at `at` passed the filter: find and record what occurs there. False: stop, the block is
+ * dense. */
+bool kr_search_verify(kr_search_walk *walk, const kr_search_pass *pass, size_t at) KR_MUST_USE;
+
+static inline uint64_t kr_search_load8(const uint8_t *ptr) {
+  uint64_t word = 0;
+  memcpy(&word, ptr, sizeof word);
+  return word;
+}
+
+static inline uint32_t kr_search_load4(const uint8_t *ptr) {
+  uint32_t word = 0;
+  memcpy(&word, ptr, sizeof word);
+  return word;
+}
+
+/** gram_len bytes as a number; reads no further. */
+static inline uint64_t kr_search_gram(const uint8_t *ptr, uint8_t gram_len) {
+  if (gram_len == 8)
+    return kr_search_load8(ptr);
+  if (gram_len == 4)
+    return kr_search_load4(ptr);
+  return (uint64_t)ptr[0] | (uint64_t)ptr[1] << 8 | (uint64_t)ptr[2] << 16;
+}
+
+/* GRAMS8 and RARE: a word by the highest bits of the product, two bits in it by the next ones. */
+static inline uint64_t kr_search_bits8(uint64_t hash) {
+  return 1ull << ((hash >> 41) & 63) | 1ull << ((hash >> 35) & 63);
+}
+
+/* GRAMS4: the same with 32 bits. */
+static inline uint32_t kr_search_hash4(uint32_t gram, uint64_t multiplier) {
+  return gram * (uint32_t)(multiplier >> 32 | 1);
+}
+
+static inline uint32_t kr_search_bits4(uint32_t hash) {
+  return 1u << ((hash >> 12) & 31) | 1u << ((hash >> 7) & 31);
+}
+
+#endif

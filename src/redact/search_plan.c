@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * search_plan.c - which tiers search which needles. A tier's speed follows from
+ * its shortest needle (the stride) and from how many it holds (the filter's
+ * size), so needles are divided by length: one pass for all, then the cut that
+ * saves most, as long as a further pass saves more than it costs.
+ *
+ * Costs are ns a byte of text, measured on Zen 4 (docs/decisions/0015); only
+ * their ratios matter. They err towards fewer passes.
+ */
+#include "redact/search_plan.h"
+
+#define KR_PLAN_L1_BYTES (32u * 1024u)
+#define KR_PLAN_L2_BYTES (512u * 1024u) /* half of it: the text passes through as well */
+
+static double kr_plan_access(double bytes, double near, double middle, double far) {
+  if (bytes <= KR_PLAN_L1_BYTES)
+    return near;
+  if (bytes <= 2 * KR_PLAN_L2_BYTES)
+    return near + (middle - near) * bytes / (2 * KR_PLAN_L2_BYTES);
+  return far;
+}
+
+static kr_search_choice kr_plan_grams8(uint32_t n, uint32_t min_len) {
+  uint32_t longest = min_len < KR_SEARCH_WINDOW_BYTES ? min_len : KR_SEARCH_WINDOW_BYTES;
+  kr_search_choice choice = {.tier = KR_SEARCH_GRAMS8, .gram_len = 8, .stride = longest - 7};
+  uint64_t n_grams = (uint64_t)n * choice.stride;
+  choice.filter_log = kr_search_log(n_grams);
+  while (choice.filter_log > 4 && (8ull << choice.filter_log) > KR_PLAN_L2_BYTES &&
+         (2ull << choice.filter_log) > n_grams)
+    choice.filter_log--;
+  if (choice.filter_log < 4)
+    choice.filter_log = 4;
+  double bytes = (double)(8ull << choice.filter_log);
+  double load = (double)n_grams / (double)(1ull << choice.filter_log);
+  double rate = (load + load * load) / 1024; /* two of 64 bits, words filled by chance */
+  choice.cost = (kr_plan_access(bytes, 0.8, 1.3, 4.0) + rate * 15) / choice.stride + 0.01;
+  return choice;
+}
+
+static kr_search_choice kr_plan_grams4(uint32_t n, uint32_t min_len, kr_cpu_level level) {
+  kr_search_choice choice = {.tier = KR_SEARCH_GRAMS4, .gram_len = min_len < 4 ? 3 : 4};
+  uint32_t places = min_len - choice.gram_len + 1;
+  choice.stride = places < 4 ? places : 4;
+  uint64_t n_grams = (uint64_t)n * choice.stride;
+  choice.filter_log = kr_search_log(n_grams * 2);
+  if (choice.filter_log < 5)
+    choice.filter_log = 5;
+  while (choice.filter_log > 17)
+    choice.filter_log--;
+  double bytes = (double)(4ull << choice.filter_log);
+  double load = (double)n_grams / (double)(1ull << choice.filter_log);
+  double rate = (load + load * load) / 256;
+  double probe = level >= KR_CPU_AVX2 ? kr_plan_access(bytes, 0.4, 0.7, 2.0)
+                                      : kr_plan_access(bytes, 1.3, 1.8, 4.0);
+  choice.cost = (probe + rate * 15) / choice.stride + 0.01;
+  return choice;
+}
+
+static kr_search_choice kr_plan_shuffle(uint32_t n, uint32_t min_len, kr_cpu_level level) {
+  kr_search_choice choice = {
+      .tier = KR_SEARCH_SHUFFLE, .gram_len = min_len < 4 ? 3 : 4, .stride = 1};
+  static const double each[] = {
+      [KR_CPU_SCALAR] = 1.3, [KR_CPU_SSSE3] = 0.15, [KR_CPU_AVX2] = 0.08, [KR_CPU_AVX512] = 0.03};
+  /* How likely is a byte of the text one of those that a bucket has in this place? */
+  double in_bucket = (n + KR_SEARCH_BUCKETS - 1) / KR_SEARCH_BUCKETS;
+  double share = in_bucket / (level == KR_CPU_AVX512 ? 24 : 14);
+  share = share > 1 ? 1 : share;
+  double rate = share * share * share * (choice.gram_len == 4 ? share : 1) *
+                (n < KR_SEARCH_BUCKETS ? n : KR_SEARCH_BUCKETS);
+  choice.cost = each[level] + rate * 15;
+  return choice;
+}
+
+static kr_search_choice kr_plan_cheapest(uint32_t n, uint32_t min_len, kr_cpu_level level) {
+  kr_search_choice best = kr_plan_shuffle(n, min_len, level);
+  kr_search_choice other = kr_plan_grams4(n, min_len, level);
+  if (other.cost < best.cost)
+    best = other;
+  if (min_len >= 8) {
+    other = kr_plan_grams8(n, min_len);
+    if (other.cost < best.cost)
+      best = other;
+  }
+  return best;
+}
+
+static kr_search_choice kr_plan_range(const uint32_t *count, uint32_t min_len, uint32_t max_len,
+                                      uint32_t n, kr_cpu_level level) {
+  while (count[min_len] == 0)
+    min_len++;
+  kr_search_choice choice = kr_plan_cheapest(n, min_len, level);
+  choice.min_len = min_len;
+  choice.max_len = max_len;
+  choice.n_needles = n;
+  return choice;
+}
+
+/* The best cut of one choice into two; false when none is cheaper. */
+static bool kr_plan_cut(const uint32_t *count, const kr_search_choice *whole, kr_cpu_level level,
+                        kr_search_choice *ret_short, kr_search_choice *ret_long) {
+  double best = whole->cost;
+  uint32_t n_short = 0;
+  for (uint32_t len = whole->min_len; len < whole->max_len; len++) {
+    n_short += count[len];
+    if (count[len] == 0 || n_short == whole->n_needles)
+      continue;
+    kr_search_choice longer =
+        kr_plan_range(count, len + 1, whole->max_len, whole->n_needles - n_short, level);
+    if (longer.cost >= best)
+      continue;
+    kr_search_choice shorter = kr_plan_range(count, whole->min_len, len, n_short, level);
+    if (shorter.cost + longer.cost >= best)
+      continue;
+    best = shorter.cost + longer.cost;
+    *ret_short = shorter;
+    *ret_long = longer;
+  }
+  return best < whole->cost;
+}
+
+void kr_search_outline_choose(const uint32_t *count, uint32_t min_len, uint32_t max_len,
+                              kr_cpu_level level, kr_search_outline *ret_outline) {
+  uint32_t n = 0;
+  for (uint32_t len = min_len; len <= max_len; len++)
+    n += count[len];
+  kr_search_choice *choices = ret_outline->choices;
+  choices[0] = kr_plan_range(count, min_len, max_len, n, level);
+  uint32_t n_choices = 1;
+  for (uint32_t i = 0; i < n_choices && n_choices < KR_SEARCH_PASSES;) {
+    kr_search_choice shorter, longer;
+    if (!kr_plan_cut(count, &choices[i], level, &shorter, &longer)) {
+      i++;
+      continue;
+    }
+    choices[i] = shorter;
+    choices[n_choices++] = longer;
+  }
+  ret_outline->n_choices = n_choices;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* search_scalar.c - the kernels in plain C: what all others must agree with. */
+#include "redact/search_internal.h"
+
+#define KR_SEARCH_TABLE kr_search_scalar
+#define KR_SEARCH_LANES 8u
+#define KR_SEARCH_LANES_BYTES 32u
+#define KR_SEARCH_PLACES 8u
+
+static inline uint64_t kr_lanes_grams4(const uint8_t *ptr, const kr_search_pass *pass) {
+  const uint32_t *filter = pass->filter;
+  uint32_t mask = pass->gram_len == 3 ? 0xffffffu : UINT32_MAX;
+  uint64_t found = 0;
+  for (unsigned i = 0; i < KR_SEARCH_LANES; i++) {
+    uint32_t gram = (kr_search_load4(ptr + i * pass->stride) | (uint32_t)pass->fold) & mask;
+    uint32_t hash = kr_search_hash4(gram, pass->multiplier);
+    uint32_t word = filter[hash >> pass->filter_shift];
+    found |= (uint64_t)((word >> ((hash >> 12) & 31)) & (word >> ((hash >> 7) & 31)) & 1) << i;
+  }
+  return found;
+}
+
+typedef struct kr_shuffle_tables {
+  const uint8_t *bytes; /* [4][256] */
+} kr_shuffle_tables;
+
+static inline void kr_shuffle_load(kr_shuffle_tables *tables, const uint8_t *from) {
+  tables->bytes = from;
+}
+
+static inline uint64_t kr_lanes_shuffle(const uint8_t *ptr, const kr_shuffle_tables *tables,
+                                        bool is_three) {
+  const uint8_t *bytes = tables->bytes;
+  uint64_t found = 0;
+  for (unsigned i = 0; i < KR_SEARCH_PLACES; i++) {
+    unsigned buckets = bytes[ptr[i]] & bytes[256u + ptr[i + 1]] & bytes[512u + ptr[i + 2]];
+    if (!is_three)
+      buckets &= bytes[768u + ptr[i + 3]];
+    found |= (uint64_t)(buckets != 0) << i;
+  }
+  return found;
+}
+
+#include "redact/search_kernels.h"

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * search_ssse3.c - the kernels for SSSE3: the shuffle filter by nibbles, 16
+ * places at a time. Grams of 4 bytes are tested as in plain C: there is no gather.
+ */
+#include "redact/search_internal.h"
+
+#include <immintrin.h>
+
+#define KR_SEARCH_TABLE kr_search_ssse3
+#define KR_SEARCH_LANES 8u
+#define KR_SEARCH_LANES_BYTES 32u
+#define KR_SEARCH_PLACES 16u
+
+static inline uint64_t kr_lanes_grams4(const uint8_t *ptr, const kr_search_pass *pass) {
+  const uint32_t *filter = pass->filter;
+  uint32_t mask = pass->gram_len == 3 ? 0xffffffu : UINT32_MAX;
+  uint64_t found = 0;
+  for (unsigned i = 0; i < KR_SEARCH_LANES; i++) {
+    uint32_t gram = (kr_search_load4(ptr + i * pass->stride) | (uint32_t)pass->fold) & mask;
+    uint32_t hash = kr_search_hash4(gram, pass->multiplier);
+    uint32_t word = filter[hash >> pass->filter_shift];
+    found |= (uint64_t)((word >> ((hash >> 12) & 31)) & (word >> ((hash >> 7) & 31)) & 1) << i;
+  }
+  return found;
+}
+
+typedef struct kr_shuffle_tables {
+  __m128i low[KR_SEARCH_SHUFFLE_BYTES], high[KR_SEARCH_SHUFFLE_BYTES];
+} kr_shuffle_tables;
+
+static inline void kr_shuffle_load(kr_shuffle_tables *tables, const uint8_t *from) {
+  const uint8_t *nibbles = from + KR_SEARCH_SHUFFLE_BYTES * 256u;
+  for (unsigned i = 0; i < KR_SEARCH_SHUFFLE_BYTES; i++) {
+    tables->low[i] = _mm_loadu_si128((const __m128i *)(const void *)(nibbles + 32u * i));
+    tables->high[i] = _mm_loadu_si128((const __m128i *)(const void *)(nibbles + 32u * i + 16u));
+  }
+}
+
+static inline __m128i kr_shuffle_byte(const uint8_t *ptr, __m128i low, __m128i high) {
+  __m128i nibble = _mm_set1_epi8(15);
+  __m128i text = _mm_loadu_si128((const __m128i *)(const void *)ptr);
+  return _mm_and_si128(_mm_shuffle_epi8(low, _mm_and_si128(text, nibble)),
+                       _mm_shuffle_epi8(high, _mm_and_si128(_mm_srli_epi16(text, 4), nibble)));
+}
+
+static inline uint64_t kr_lanes_shuffle(const uint8_t *ptr, const kr_shuffle_tables *tables,
+                                        bool is_three) {
+  __m128i buckets = kr_shuffle_byte(ptr, tables->low[0], tables->high[0]);
+  for (unsigned i = 1; i < (is_three ? 3u : 4u); i++)
+    buckets = _mm_and_si128(buckets, kr_shuffle_byte(ptr + i, tables->low[i], tables->high[i]));
+  unsigned none = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(buckets, _mm_setzero_si128()));
+  return none ^ 0xffffu;
+}
+
+#include "redact/search_kernels.h"
