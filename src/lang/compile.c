@@ -41,6 +41,8 @@ static void kr_compiler_done(kr_compiler *compiler) {
   kr_index_done(&compiler->step_index);
   kr_index_done(&compiler->slot_index);
   kr_index_done(&compiler->reference_index);
+  if (compiler->evaluation != NULL)
+    compiler->options->evaluator->end(compiler->evaluation);
   kr_program_free(compiler->program);
 }
 
@@ -74,7 +76,8 @@ static kr_status kr_compiler_init(kr_compiler *compiler, const kr_compile_option
                             .sites = table,
                             .patterns = table,
                             .guards = table,
-                            .path = KR_BUF_INIT(KR_LIMIT_TEMPLATE_BYTES * 2, NULL)};
+                            .path = KR_BUF_INIT(KR_LIMIT_TEMPLATE_BYTES * 2, NULL),
+                            .fold_fuel = KR_LIMIT_FOLD_FUEL};
   diagnostics->count = 0;
   diagnostics->n_errors = 0;
   compiler->program = calloc(1, sizeof(kr_program));

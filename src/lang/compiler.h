@@ -5,7 +5,7 @@
  *
  *   lexer.c    characters -> tokens                parser.c   tokens, text -> nodes
  *   check.c    nodes: arity, types, marks          place.c    parts -> contexts
- *   pattern.c  patterns and replacements
+ *   pattern.c  patterns and replacements           fold.c     nodes: what literals alone say
  *   place_url.c, place_json.c, place_xml.c         the state machines of the sinks
  *   emit.c     nodes -> instructions               compile.c  the order of all this
  *
@@ -80,6 +80,8 @@ struct kr_node {
   unsigned n_steps;
   kr_secret_set secrets; /* set by check.c */
   bool is_untrusted;
+  const kr_json *constant; /* set by fold.c: the value that the node always has, or NULL */
+  const kr_node *chosen;   /* the argument that a lazy call always comes to, or NULL */
   bool is_decided; /* a decision on a secret takes part, so what it is or fails with tells of it */
   uint8_t context; /* of a hole, set by the place stage */
   bool is_segment_begin;
@@ -137,6 +139,8 @@ typedef struct kr_compiler {
   kr_index step_index;
   kr_index slot_index;
   kr_index reference_index;
+  void *evaluation;   /* what the evaluator's begin() gave, or NULL */
+  uint32_t fold_fuel; /* left */
 } kr_compiler;
 
 /** Record an error (number and status follow from the code). */
@@ -159,6 +163,23 @@ void kr_check_bare(kr_compiler *compiler, const kr_node *hole);
 
 /** Compile the pattern of a call, and the replacement written beside it; reports. */
 void kr_check_pattern(kr_compiler *compiler, kr_node *call);
+
+/** Evaluate what can be, below a node that was checked; reports what always fails. */
+void kr_fold_call(kr_compiler *compiler, kr_node *node);
+void kr_fold_literal(kr_compiler *compiler, kr_node *node);
+
+/** Does a constant count as true? */
+bool kr_fold_truth(const kr_json *constant);
+
+/** The bytes a constant hole writes, in the scratch arena; false: leave it to the render, or
+ * reported. */
+bool kr_fold_hole(kr_compiler *compiler, const kr_node *node, bool is_whole, kr_str *ret_bytes);
+
+/** A constant with everything in it, copied. */
+kr_status kr_fold_copy(const kr_json *from, kr_arena *arena, kr_json *ret_json) KR_MUST_USE;
+
+/** Is the result surely a text, number or boolean, that is: nothing concat would refuse? */
+bool kr_check_is_scalar(const kr_node *node);
 
 /** "a string", for messages about parameters. */
 const char *kr_check_param_name(char param);

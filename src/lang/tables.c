@@ -8,21 +8,17 @@
 #include "lang/program.h"
 
 static const kr_function_info kr_functions[] = {
-#define KR_FUNCTION(id, name, min, max, params, result, marks, registers, cost, example, expected, \
-                    group, arguments, phrase)                                                      \
-  {name,                                                                                           \
-   min,                                                                                            \
-   max,                                                                                            \
-   params,                                                                                         \
-   result,                                                                                         \
-   KR_MARKS_##marks,                                                                               \
-   KR_REGISTERS_##registers,                                                                       \
-   cost,                                                                                           \
-   sizeof(params) - 1,                                                                             \
-   example,                                                                                        \
-   expected,                                                                                       \
-   group,                                                                                          \
-   arguments,                                                                                      \
+#define KR_PURE true
+#define KR_IMPURE false
+#define KR_FUNCTION(id, name, min, max, params, result, marks, purity, registers, cost, example,   \
+                    expected, group, arguments, phrase)                                            \
+  {name,        min,                                                                               \
+   max,         params,                                                                            \
+   result,      KR_MARKS_##marks,                                                                  \
+   KR_##purity, KR_REGISTERS_##registers,                                                          \
+   cost,        sizeof(params) - 1,                                                                \
+   example,     expected,                                                                          \
+   group,       arguments,                                                                         \
    phrase},
 #include "lang/functions.def"
 };

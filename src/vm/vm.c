@@ -231,8 +231,8 @@ static inline bool kr_vm_equal_texts(kr_vm *vm, const kr_value *args, kr_value *
   return true;
 }
 
-/* The loop; the one function that may be long. Sets *ret_top at RETURN. */
-static kr_status kr_vm_run(kr_vm *vm, const kr_value **ret_top) {
+/* The loop; the one function that may be long. */
+kr_status kr_vm_run(kr_vm *vm, const kr_value **ret_top) {
   const kr_program *program = vm->program;
   kr_value *stack = vm->stack; /* next free */
   kr_value value;              /* a result, while its arguments are still on the stack */
@@ -423,8 +423,8 @@ size_t kr_render_output_limit(kr_sink sink) {
   return sink == KR_SINK_HEADER ? KR_LIMIT_HEADER_BYTES : KR_LIMIT_BODY_BYTES;
 }
 
-static kr_status kr_vm_prepare(kr_vm *vm, const kr_program *program, const kr_render_input *input,
-                               kr_rendered *rendered, kr_error *reterr) {
+kr_status kr_vm_prepare(kr_vm *vm, const kr_program *program, const kr_render_input *input,
+                        kr_rendered *rendered, kr_error *reterr) {
   vm->program = program;
   vm->input = input;
   vm->rendered = rendered;
@@ -445,11 +445,12 @@ static kr_status kr_vm_prepare(kr_vm *vm, const kr_program *program, const kr_re
   vm->stack = memory;
   vm->trees = (const kr_json **)(void *)((uint8_t *)memory + stack_bytes);
   memset((void *)vm->trees, 0, trees_bytes);
+  if (program->n_slots > 0) /* the first is a root, as parents come first; most have no other */
+    vm->trees[0] = kr_vm_tree_root(vm, &program->slots[0]);
   return KR_OK;
 }
 
-/* Wipe what was made from secrets; keep the memory. */
-static void kr_vm_clear(kr_vm *vm) {
+void kr_vm_clear(kr_vm *vm) {
   if (vm->is_sensitive) {
     kr_arena_reset(&vm->arena);
     kr_buf_reset(&vm->work.buf);
