@@ -207,6 +207,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   kr_compile_options options = {.sink = (kr_sink)(data[0] % SINKS),
                                 .missing = (kr_missing_mode)((data[1] & 3) % 3),
                                 .allow_raw = (data[1] & 4) != 0,
+                                .decide_on_secrets = (data[1] & 64) != 0,
                                 .secrets = &state.names,
                                 .is_processed_open = true,
                                 .evaluator = kr_vm_evaluator()};

@@ -36,7 +36,7 @@ def inputs(case):
     yield "compile", bytes([sink]) + template
     if b"\0" not in template:
         mode = MODES[get("missing", b"strict")] | (4 if get("raw") == b"true" else 0)
-        mode |= 16 if get("preview") == b"true" else 0
+        mode |= (16 if get("preview") == b"true" else 0) | (64 if get("decide") == b"true" else 0)
         yield "render", bytes([sink, mode]) + two_secrets(template) + b"\0" + payload
     if payload:
         yield "json", payload

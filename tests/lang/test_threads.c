@@ -126,6 +126,7 @@ static void kr_thread_compile(kr_board *board, kr_shared *shared) {
                                       : kr_str_equal(missing, KR_STR("empty")) ? KR_MISSING_EMPTY
                                                                                : KR_MISSING_STRICT,
                            .allow_raw = kr_thread_flag(test, "raw"),
+                           .decide_on_secrets = kr_thread_flag(test, "decide"),
                            .secrets = &shared->names,
                            .is_processed_open = true};
   const kr_json *body = kr_thread_json(board, test, "body");
