@@ -21,8 +21,6 @@
 #define _GNU_SOURCE
 #include "redact/search_internal.h"
 
-#include "secmem/sensitive.h"
-
 #include <string.h>
 
 /* hits is large, and -ftrivial-auto-var-init would clear it for each record. */
@@ -68,27 +66,42 @@ static bool kr_search_equal(kr_search_walk *walk, const kr_search_needle *needle
   return memcmp(text, bytes, len - 8) == 0;
 }
 
-/* All needles whose anchor gram may stand at `anchor`. */
-static bool kr_search_verify_anchor(kr_search_walk *walk, const kr_search_pass *pass,
-                                    size_t anchor) {
+static uint64_t kr_search_hash(const kr_search_pass *pass, const uint8_t *ptr) {
   uint8_t gram_len = pass->gram_len;
-  uint64_t gram_fold = gram_len == 8 ? pass->fold : pass->fold & ((1ull << (8 * gram_len)) - 1);
-  uint64_t gram = kr_search_gram(walk->text + anchor, gram_len) | gram_fold;
-  uint32_t number = pass->heads[(gram * pass->multiplier) >> pass->heads_shift];
+  uint64_t fold = gram_len == 8 ? pass->fold : pass->fold & ((1ull << (8 * gram_len)) - 1);
+  return (kr_search_gram(ptr, gram_len) | fold) * pass->multiplier;
+}
+
+/* Count a candidate; false: one too many. */
+static bool kr_search_spend(kr_search_walk *walk) {
   walk->candidates++;
   walk->units_left -= KR_SEARCH_CANDIDATE_UNITS;
-  while (number != 0) {
-    const kr_search_needle *needle = &walk->search->needles[number - 1];
-    walk->candidates++;
-    walk->units_left -= KR_SEARCH_CANDIDATE_UNITS;
-    if (walk->units_left < 0)
+  return walk->units_left >= 0;
+}
+
+/* All needles whose window may begin at `window` (at least from). */
+static inline bool kr_search_verify_window(kr_search_walk *walk, const kr_search_pass *pass,
+                                           size_t window) {
+  if (!kr_search_spend(walk))
+    return false;
+  size_t ahead = (size_t)pass->lead + pass->gram_len - pass->back;
+  if (walk->len - window < ahead || window - walk->from < pass->back)
+    return true;
+  uint64_t hash = kr_search_hash(pass, walk->text + window + ahead - pass->gram_len);
+  uint32_t head = pass->heads[hash >> pass->heads_shift];
+  if ((head & kr_search_head_bit(hash)) == 0)
+    return true;
+  for (uint32_t number = head & KR_SEARCH_NUMBER_MASK; number != 0;) {
+    if (!kr_search_spend(walk))
       return false;
-    size_t start = anchor - needle->window; /* wraps where it is before the text */
-    if (anchor >= walk->from + needle->window && walk->len - start >= needle->len &&
+    const kr_search_needle *needle = &walk->search->needles[number - 1];
+    size_t start = window - needle->window; /* wraps where it is before the text */
+    if (window >= walk->from + needle->window && walk->len - start >= needle->len &&
         kr_search_equal(walk, needle, walk->text + start, pass->fold)) {
       if (walk->n_hits == KR_SEARCH_HITS)
         return false;
-      walk->hits[walk->n_hits++] = (kr_search_hit){.start = start, .needle = number - 1};
+      walk->hits[walk->n_hits++] =
+          (kr_search_hit){.start = (uint32_t)(start - walk->base), .needle = number - 1};
     }
     number = needle->next;
   }
@@ -97,32 +110,34 @@ static bool kr_search_verify_anchor(kr_search_walk *walk, const kr_search_pass *
 
 bool kr_search_verify(kr_search_walk *walk, const kr_search_pass *pass, size_t at) {
   if (pass->offsets == NULL)
-    return kr_search_verify_anchor(walk, pass, at);
-  uint8_t gram_len = pass->gram_len;
-  uint64_t gram_fold = gram_len == 8 ? pass->fold : pass->fold & ((1ull << (8 * gram_len)) - 1);
-  uint64_t gram = kr_search_gram(walk->text + at, gram_len) | gram_fold;
-  uint8_t offset = pass->offsets[(gram * pass->multiplier) >> pass->offsets_shift];
-  walk->candidates++;
-  walk->units_left -= KR_SEARCH_CANDIDATE_UNITS;
-  if (offset == 0)
-    return walk->units_left >= 0;
-  if (offset != KR_SEARCH_SEVERAL)
-    return at - walk->from < offset - 1u || kr_search_verify_anchor(walk, pass, at - (offset - 1u));
-  for (size_t k = 0; k < pass->stride && k <= at - walk->from; k++)
-    if (!kr_search_verify_anchor(walk, pass, at - k))
+    return kr_search_verify_window(walk, pass, at);
+  uint64_t hash = kr_search_hash(pass, walk->text + at);
+  size_t n_before = at - walk->from;
+  for (uint32_t slot = pass->offsets[hash >> pass->offsets_shift]; slot != 0; slot >>= 8) {
+    size_t offset = (slot & 255) - 1;
+    if ((slot & 255) == KR_SEARCH_MORE) {
+      for (size_t k = 0; k < pass->stride && k <= n_before; k++)
+        if (!kr_search_verify_window(walk, pass, at - k))
+          return false;
+      return true;
+    }
+    if (offset <= n_before && !kr_search_verify_window(walk, pass, at - offset))
       return false;
-  return true;
+  }
+  return kr_search_spend(walk);
 }
 
 /* Report what starts before `before`; the rest goes on waiting. */
 static void kr_search_flush(kr_search_walk *walk, size_t before, kr_search_visit visit, void *ctx) {
   size_t n_waiting = 0;
+  size_t n_reported = before - walk->base; /* bytes */
   for (size_t i = 0; i < walk->n_hits; i++) {
     kr_search_hit hit = walk->hits[i];
-    if (hit.start < before)
-      visit(ctx, hit.needle, hit.start);
+    if (hit.start < n_reported)
+      visit(ctx, hit.needle, walk->base + hit.start);
     else
-      walk->hits[n_waiting++] = hit;
+      walk->hits[n_waiting++] =
+          (kr_search_hit){.start = hit.start - (uint32_t)n_reported, .needle = hit.needle};
   }
   walk->n_hits = n_waiting;
 }
@@ -155,6 +170,7 @@ static size_t kr_search_walk_text(kr_search_walk *walk, kr_search_visit visit, v
       done = end - KR_SEARCH_WINDOW_BYTES;
     if (walk->n_hits > 0)
       kr_search_flush(walk, done, visit, ctx);
+    walk->base = done;
     begin = end;
   }
   return walk->len;
@@ -169,6 +185,7 @@ size_t kr_search_each_counted(const kr_search *search, kr_str text, size_t from,
   walk.text = text.ptr;
   walk.len = text.len;
   walk.from = from;
+  walk.base = from;
   walk.candidates = 0;
   walk.compared_bytes = 0;
   walk.n_hits = 0;
@@ -193,5 +210,5 @@ const char *kr_search_plan(const kr_search *search) { return search->plan; }
 
 void kr_search_free(kr_search *search) {
   if (search != NULL)
-    kr_sensitive_memory()->release(search, search->block_len);
+    kr_search_block_release(search, search->block_len);
 }

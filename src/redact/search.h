@@ -28,6 +28,8 @@
 
 #define KR_SEARCH_MIN_BYTES 3u /* of a needle */
 
+#define KR_SEARCH_MAX_NEEDLES 0xffffffu
+
 /*
  * What a filter samples of a needle lies within its first KR_SEARCH_WINDOW_BYTES:
  * an occurrence whose first so many bytes are in the text was found by them, and
@@ -46,13 +48,17 @@ typedef struct kr_search_options {
 /**
  * Build from n needles, each of KR_SEARCH_MIN_BYTES or more; equal needles are
  * fine, each is reported. Needle bytes are copied into sensitive memory.
- * Errors: KR_INVALID (a needle too short), KR_LIMIT (more than 32-bit counts
- * could hold), KR_NOMEM. n == 0 is fine and finds nothing.
+ * Errors: KR_INVALID (a needle too short), KR_LIMIT (more than
+ * KR_SEARCH_MAX_NEEDLES, or 4 GiB of bytes), KR_NOMEM. n == 0 is fine and finds nothing.
  */
 kr_status kr_search_build(const kr_str *needles, size_t n, const kr_search_options *options,
                           kr_search **ret_search) KR_MUST_USE;
 void kr_search_free(kr_search *search); /* wipes; NULL is fine */
 KR_DEFINE_FREEP(kr_search_freep, kr_search, kr_search_free)
+
+/** Give back the wiped blocks kept for the next search (2 MiB at most): when idle, and before tests
+ * that count allocations. Any thread. */
+void kr_search_trim(void);
 
 /** One occurrence: needle `needle` (its index at build) starts at text.ptr[start]. */
 typedef void (*kr_search_visit)(void *ctx, uint32_t needle, size_t start);

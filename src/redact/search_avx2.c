@@ -68,11 +68,23 @@ static inline __m256i kr_shuffle_byte(const uint8_t *ptr, __m256i low, __m256i h
       _mm256_shuffle_epi8(high, _mm256_and_si256(_mm256_srli_epi16(text, 4), nibble)));
 }
 
+/* What the buckets allow of the byte `i` behind each place. */
+static inline __m256i kr_shuffle_next(__m256i buckets, const uint8_t *ptr,
+                                      const kr_shuffle_tables *tables, unsigned i) {
+  return _mm256_and_si256(buckets, kr_shuffle_byte(ptr + i, tables->low[i], tables->high[i]));
+}
+
+/* Without a loop: clang would keep the tables in memory. */
 static inline uint64_t kr_lanes_shuffle(const uint8_t *ptr, const kr_shuffle_tables *tables,
-                                        bool is_three) {
+                                        unsigned n_bytes) {
   __m256i buckets = kr_shuffle_byte(ptr, tables->low[0], tables->high[0]);
-  for (unsigned i = 1; i < (is_three ? 3u : 4u); i++)
-    buckets = _mm256_and_si256(buckets, kr_shuffle_byte(ptr + i, tables->low[i], tables->high[i]));
+  buckets = kr_shuffle_next(buckets, ptr, tables, 1);
+  if (n_bytes > 2)
+    buckets = kr_shuffle_next(buckets, ptr, tables, 2);
+  if (n_bytes > 3)
+    buckets = kr_shuffle_next(buckets, ptr, tables, 3);
+  if (n_bytes > 4)
+    buckets = kr_shuffle_next(kr_shuffle_next(buckets, ptr, tables, 4), ptr, tables, 5);
   __m256i none = _mm256_cmpeq_epi8(buckets, _mm256_setzero_si256());
   return ~(uint32_t)_mm256_movemask_epi8(none);
 }

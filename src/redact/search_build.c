@@ -8,9 +8,8 @@
  * measure and once to fill in. Nothing is sorted: needles find their pass by
  * length, their chain by hash.
  */
+#include "base/memory.h"
 #include "redact/search_plan.h"
-
-#include "secmem/sensitive.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -18,6 +17,9 @@
 #include <sys/random.h>
 #include <time.h>
 
+#define KR_BUILD_LARGE_GRAMS 100000u /* more than the caches hold the tables of */
+#define KR_BUILD_AHEAD 2u            /* needles, between asking for memory and using it */
+#define KR_BUILD_RAREST_BYTES 40u    /* of a needle, looked at for a window of few bytes */
 #define KR_BUILD_TABLE_BYTES (KR_SEARCH_SHUFFLE_BYTES * (256u + 32u))
 
 /* What was measured, and where things will lie. */
@@ -69,7 +71,7 @@ static kr_status kr_build_measure(kr_build *build) {
     build->count[kr_build_clamp(len)]++;
     longest = len > longest ? len : longest;
   }
-  if (build->n >= UINT32_MAX || build->n_bytes >= UINT32_MAX)
+  if (build->n > KR_SEARCH_MAX_NEEDLES || build->n_bytes >= UINT32_MAX)
     return KR_LIMIT;
   build->max_len = (uint32_t)longest;
   build->min_len = KR_SEARCH_MIN_BYTES;
@@ -96,8 +98,10 @@ static uint8_t kr_build_heads_log(const kr_search_choice *choice) {
 }
 
 static uint8_t kr_build_offsets_log(const kr_search_choice *choice) {
-  uint8_t log = kr_search_log(2ull * choice->n_needles * choice->stride);
-  return log < 6 ? 6 : log;
+  uint8_t log = kr_search_log((uint64_t)choice->n_needles * choice->stride);
+  if (log > 16)
+    log--; /* one or two grams a slot; in small sets half as many */
+  return log < 5 ? 5 : log;
 }
 
 /* No sum here overflows: 32-bit counts times less than 1 KiB each. */
@@ -109,7 +113,8 @@ static void kr_build_lay_out(kr_build *build) {
     build->heads_at[i] = kr_build_place(&next, sizeof(uint32_t) << kr_build_heads_log(choice), 4);
     build->offsets_at[i] = 0;
     if (choice->stride > 1)
-      build->offsets_at[i] = kr_build_place(&next, (size_t)1 << kr_build_offsets_log(choice), 1);
+      build->offsets_at[i] =
+          kr_build_place(&next, sizeof(uint32_t) << kr_build_offsets_log(choice), 4);
   }
   build->needles_at = kr_build_place(&next, build->n * sizeof(kr_search_needle), 8);
   build->bytes_at = kr_build_place(&next, build->n_bytes, 8);
@@ -140,19 +145,29 @@ static void kr_build_fill_needles(const kr_build *build, kr_search_needle *needl
 
 /* Put a needle into the chain of its anchor gram. */
 static void kr_build_chain(const kr_search_pass *pass, uint32_t *heads, kr_search_needle *needle,
-                           uint32_t number, const uint8_t *bytes) {
-  uint64_t gram = kr_search_gram(bytes + needle->at + needle->window, pass->gram_len);
-  uint32_t *head = &heads[(gram * pass->multiplier) >> pass->heads_shift];
-  needle->next = *head;
-  *head = number;
+                           uint32_t number, const uint8_t *window) {
+  uint64_t gram = kr_search_gram(window + pass->lead - pass->back, pass->gram_len);
+  uint64_t hash = gram * pass->multiplier;
+  uint32_t *head = &heads[hash >> pass->heads_shift];
+  needle->next = *head & KR_SEARCH_NUMBER_MASK;
+  *head = (*head & ~KR_SEARCH_NUMBER_MASK) | kr_search_head_bit(hash) | number;
 }
 
-static void kr_build_offset(uint8_t *slot, unsigned k) {
-  uint8_t offset = (uint8_t)(k + 1);
-  *slot = *slot == 0 || *slot == offset ? offset : KR_SEARCH_SEVERAL;
+/* Note in a slot that grams of this hash stand `offset` bytes into a window. */
+static void kr_build_offset(uint32_t *slot, uint32_t offset) {
+  uint32_t entry = offset + 1;
+  uint32_t entries = *slot;
+  for (unsigned shift = 0; shift < 8 * KR_SEARCH_OFFSETS; shift += 8) {
+    uint32_t found = entries >> shift & 255;
+    if (found == 0)
+      *slot = entries | entry << shift;
+    if (found == 0 || found == entry || found == KR_SEARCH_MORE)
+      return;
+  }
+  *slot = entries | KR_SEARCH_MORE;
 }
 
-static void kr_build_grams8(const kr_search_pass *pass, uint64_t *filter, uint8_t *offsets,
+static void kr_build_grams8(const kr_search_pass *pass, uint64_t *filter, uint32_t *offsets,
                             const uint8_t *window) {
   for (unsigned k = 0; k < pass->stride; k++) {
     uint64_t hash = kr_search_load8(window + k) * pass->multiplier;
@@ -162,7 +177,7 @@ static void kr_build_grams8(const kr_search_pass *pass, uint64_t *filter, uint8_
   }
 }
 
-static void kr_build_grams4(const kr_search_pass *pass, uint32_t *filter, uint8_t *offsets,
+static void kr_build_grams4(const kr_search_pass *pass, uint32_t *filter, uint32_t *offsets,
                             const uint8_t *window) {
   for (unsigned k = 0; k < pass->stride; k++) {
     uint32_t gram = (uint32_t)kr_search_gram(window + k, pass->gram_len);
@@ -177,7 +192,7 @@ static void kr_build_shuffle(const kr_search_pass *pass, uint8_t *tables, const 
                              unsigned bucket) {
   uint8_t bit = (uint8_t)(1u << bucket);
   uint8_t *nibbles = tables + KR_SEARCH_SHUFFLE_BYTES * 256u;
-  for (unsigned i = 0; i < pass->gram_len; i++) {
+  for (unsigned i = 0; i < pass->n_bytes; i++) {
     uint8_t spellings[2] = {window[i], (uint8_t)(window[i] & ~(uint8_t)pass->fold)};
     for (unsigned j = 0; j < 2; j++) {
       tables[256u * i + spellings[j]] |= bit;
@@ -187,26 +202,105 @@ static void kr_build_shuffle(const kr_search_pass *pass, uint8_t *tables, const 
   }
 }
 
-static void kr_build_fill_pass(kr_search *search, const kr_search_pass *pass, uint8_t *block,
-                               kr_search_needle *needles, const uint8_t *bytes) {
-  uint8_t *filter = block + ((const uint8_t *)pass->filter - block);
-  uint8_t *offsets = pass->offsets == NULL ? NULL : block + (pass->offsets - block);
-  uint32_t *heads =
-      (uint32_t *)(void *)(block + ((const uint8_t *)(const void *)pass->heads - block));
-  uint32_t n_done = 0;
-  for (uint32_t i = 0; n_done < pass->n_needles && i < search->n_needles; i++) {
-    kr_search_needle *needle = &needles[i];
-    uint32_t len = kr_build_clamp(needle->len);
-    if (len < pass->min_len || len > pass->max_len)
+/* How rare bytes are in logs: JSON, English, numbers; rough, for choosing windows. */
+static const uint8_t kr_build_rarity[256] = {
+    10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 5,  10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10,
+    10, 10, 10, 10, 10, 10, 10, 10, 1,  8,  1,  8,  8,  8,  8,  8,  8,  8,  8,  8,  1,  3,  3,  3,
+    3,  3,  3,  5,  5,  5,  5,  5,  5,  5,  1,  8,  8,  5,  8,  8,  8,  7,  9,  7,  9,  7,  9,  9,
+    9,  7,  9,  9,  9,  9,  7,  7,  7,  9,  7,  7,  7,  9,  9,  9,  9,  9,  9,  8,  5,  8,  8,  3,
+    8,  1,  5,  3,  3,  1,  3,  3,  3,  1,  7,  5,  3,  3,  1,  1,  3,  7,  1,  1,  1,  3,  5,  5,
+    7,  5,  7,  5,  8,  5,  8,  10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10,
+    10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10,
+    10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10,
+    10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10,
+    10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10,
+    10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10,
+};
+
+/*
+ * Where the window of `width` bytes is to begin: where bytes are rare and do
+ * not repeat, for all-`a` texts exist; rather late, for near misses are mostly
+ * right at the beginning (common prefixes, shortened tokens).
+ */
+static uint8_t kr_build_rarest(const uint8_t *bytes, size_t len, size_t width) {
+  len = len < KR_BUILD_RAREST_BYTES ? len : KR_BUILD_RAREST_BYTES;
+  if (len <= width)
+    return 0;
+  unsigned best = 0, sum = 0;
+  size_t best_at = 0;
+  uint8_t scores[KR_BUILD_RAREST_BYTES];
+  for (size_t i = 0; i < len; i++) {
+    scores[i] = i > 0 && bytes[i] == bytes[i - 1] ? 0 : kr_build_rarity[bytes[i]];
+    sum += scores[i];
+    if (i + 1 < width)
       continue;
+    if (sum + i / 4 >= best) {
+      best = sum + (unsigned)i / 4;
+      best_at = i + 1 - width;
+    }
+    sum -= scores[i + 1 - width];
+  }
+  return (uint8_t)best_at;
+}
+
+static uint8_t kr_build_window(const kr_search_pass *pass, const uint8_t *bytes, size_t len) {
+  if (pass->tier == KR_SEARCH_GRAMS8)
+    return 0;
+  if (pass->tier == KR_SEARCH_GRAMS4)
+    return kr_build_rarest(bytes, len, (size_t)pass->stride + pass->gram_len - 1);
+  return (uint8_t)(pass->back +
+                   kr_build_rarest(bytes + pass->back, len - pass->back, pass->n_bytes));
+}
+
+/* The tables of a pass, as yet writable. */
+typedef struct kr_build_tables {
+  void *filter;
+  uint32_t *offsets;
+  uint32_t *heads;
+} kr_build_tables;
+
+static bool kr_build_is_of(const kr_search_pass *pass, const kr_search_needle *needle) {
+  uint32_t len = kr_build_clamp(needle->len);
+  return len >= pass->min_len && len <= pass->max_len;
+}
+
+/* Ask for the lines that a needle of many will be noted in; its window is not chosen by its bytes.
+ */
+static void kr_build_prefetch(const kr_search_pass *pass, const kr_build_tables *tables,
+                              const uint8_t *window) {
+  const uint64_t *filter = tables->filter;
+  for (unsigned k = 0; k < pass->stride; k++) {
+    uint64_t hash = kr_search_load8(window + k) * pass->multiplier;
+    __builtin_prefetch(&filter[hash >> pass->filter_shift], 1);
+    if (tables->offsets != NULL)
+      __builtin_prefetch(&tables->offsets[hash >> pass->offsets_shift], 1);
+  }
+  uint64_t hash = kr_search_load8(window + pass->lead) * pass->multiplier;
+  __builtin_prefetch(&tables->heads[hash >> pass->heads_shift], 1);
+}
+
+static void kr_build_fill_pass(const kr_search *search, const kr_search_pass *pass,
+                               const kr_build_tables *tables, kr_search_needle *needles,
+                               const uint8_t *bytes) {
+  uint32_t n_done = 0;
+  bool is_large =
+      pass->tier == KR_SEARCH_GRAMS8 && pass->n_needles * pass->stride > KR_BUILD_LARGE_GRAMS;
+  for (uint32_t i = 0; n_done < pass->n_needles && i < search->n_needles; i++) {
+    uint32_t next = i + KR_BUILD_AHEAD;
+    if (is_large && next < search->n_needles && kr_build_is_of(pass, &needles[next]))
+      kr_build_prefetch(pass, tables, bytes + needles[next].at);
+    kr_search_needle *needle = &needles[i];
+    if (!kr_build_is_of(pass, needle))
+      continue;
+    needle->window = kr_build_window(pass, bytes + needle->at, needle->len);
     const uint8_t *window = bytes + needle->at + needle->window;
-    kr_build_chain(pass, heads, needle, i + 1, bytes);
+    kr_build_chain(pass, tables->heads, needle, i + 1, window);
     if (pass->tier == KR_SEARCH_GRAMS8)
-      kr_build_grams8(pass, (uint64_t *)(void *)filter, offsets, window);
+      kr_build_grams8(pass, tables->filter, tables->offsets, window);
     else if (pass->tier == KR_SEARCH_GRAMS4)
-      kr_build_grams4(pass, (uint32_t *)(void *)filter, offsets, window);
+      kr_build_grams4(pass, tables->filter, tables->offsets, window);
     else
-      kr_build_shuffle(pass, filter, window,
+      kr_build_shuffle(pass, tables->filter, window,
                        (unsigned)((uint64_t)n_done * KR_SEARCH_BUCKETS / pass->n_needles));
     n_done++;
   }
@@ -234,20 +328,25 @@ static kr_cpu_level kr_build_level(kr_cpu_level wish) {
 }
 
 static void kr_build_pass(const kr_build *build, uint32_t i, const kr_search_kernels *kernels,
-                          bool is_folded, uint8_t *block, kr_search_pass *pass) {
+                          bool is_folded, const kr_build_tables *tables, kr_search_pass *pass) {
   const kr_search_choice *choice = &build->outline.choices[i];
   *pass = (kr_search_pass){
       .multiplier = kr_build_multiplier(),
       .fold = is_folded ? 0x2020202020202020u : 0,
-      .filter = block + build->filter_at[i],
-      .offsets = build->offsets_at[i] == 0 ? NULL : block + build->offsets_at[i],
-      .heads = (const uint32_t *)(const void *)(block + build->heads_at[i]),
-      .tables = block + build->filter_at[i],
+      .filter = tables->filter,
+      .offsets = tables->offsets,
+      .heads = tables->heads,
+      .tables = tables->filter,
       .stride = choice->stride,
+      .back = choice->tier == KR_SEARCH_SHUFFLE && choice->n_bytes < choice->gram_len
+                  ? (uint32_t)choice->gram_len - choice->n_bytes
+                  : 0,
+      .lead = choice->tier == KR_SEARCH_GRAMS8 ? choice->min_len - 8 : 0,
       .n_needles = choice->n_needles,
       .min_len = choice->min_len,
       .max_len = choice->max_len,
       .gram_len = choice->gram_len,
+      .n_bytes = choice->n_bytes,
       .filter_shift = (uint8_t)((choice->tier == KR_SEARCH_GRAMS4 ? 32 : 64) - choice->filter_log),
       .offsets_shift = (uint8_t)(64 - kr_build_offsets_log(choice)),
       .heads_shift = (uint8_t)(64 - kr_build_heads_log(choice)),
@@ -266,12 +365,13 @@ static void kr_build_pass(const kr_build *build, uint32_t i, const kr_search_ker
 }
 
 static void kr_build_describe(kr_search *search) {
-  static const char *const names[] = {"grams8", "grams4", "shuffle", "pair", "rare"};
+  static const char *const names[] = {"grams8", "grams4", "shuffle"};
   size_t len = 0;
   for (uint32_t i = 0; i < search->n_passes; i++) {
     const kr_search_pass *pass = &search->passes[i];
-    int added = snprintf(search->plan + len, sizeof search->plan - len, "%s%s(%u)",
-                         i == 0 ? "" : "+", names[pass->tier], pass->stride);
+    int added =
+        snprintf(search->plan + len, sizeof search->plan - len, "%s%s(%u)", i == 0 ? "" : "+",
+                 names[pass->tier], pass->tier == KR_SEARCH_SHUFFLE ? pass->n_bytes : pass->stride);
     len += added > 0 ? (size_t)added : 0;
   }
 }
@@ -285,10 +385,9 @@ kr_status kr_search_build(const kr_str *needles, size_t n, const kr_search_optio
     kr_search_outline_choose(build.count, build.min_len, kr_build_clamp(build.max_len), level,
                              &build.outline);
   kr_build_lay_out(&build);
-  uint8_t *block = kr_sensitive_memory()->alloc(build.block_len);
+  uint8_t *block = kr_search_block_alloc(build.block_len);
   if (block == NULL)
     return KR_NOMEM;
-  memset(block, 0, build.needles_at);
   kr_search *search = (kr_search *)(void *)block;
   kr_search_needle *records = (kr_search_needle *)(void *)(block + build.needles_at);
   uint8_t *bytes = block + build.bytes_at;
@@ -301,9 +400,15 @@ kr_status kr_search_build(const kr_str *needles, size_t n, const kr_search_optio
   search->bytes = bytes;
   kr_build_fill_needles(&build, records, bytes, options->fold_bit5);
   for (uint32_t i = 0; i < search->n_passes; i++) {
-    kr_build_pass(&build, i, kr_build_kernels(level), options->fold_bit5, block,
+    const kr_build_tables tables = {
+        .filter = block + build.filter_at[i],
+        .offsets =
+            build.offsets_at[i] == 0 ? NULL : (uint32_t *)(void *)(block + build.offsets_at[i]),
+        .heads = (uint32_t *)(void *)(block + build.heads_at[i]),
+    };
+    kr_build_pass(&build, i, kr_build_kernels(level), options->fold_bit5, &tables,
                   &search->passes[i]);
-    kr_build_fill_pass(search, &search->passes[i], block, records, bytes);
+    kr_build_fill_pass(search, &search->passes[i], &tables, records, bytes);
   }
   kr_build_describe(search);
   *ret_search = search;

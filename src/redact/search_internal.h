@@ -8,16 +8,19 @@
  * lengths and walks the text with one kind of filter:
  *
  *   text --probe--> filter --(rare)--> offsets --> heads --> needle --> next needle ... exact
- * compare "this gram may    "it stands   "needles whose anchor gram be in a needle"   k bytes has
- * this hash" behind an anchor"
+ * compare "this gram may    "if so, k    "needles whose anchor gram be in a window"   bytes into
+ * has this hash" one"
  *
  * The window of a needle is the stretch of `stride` gram positions that begins
- * at its byte `window`; the gram there is its anchor:
+ * at its byte `window`. Its anchor is the gram `lead` bytes behind that, the
+ * same in all needles of a pass; it tells needles with a common head apart.
  *
- *   needle   |..window..|=gram=|
- *                        |=gram=|            stride gram positions, all in the filter:
- *                         ...                any `stride` neighbouring places of the text
- *                          |=gram=|......|   hold exactly one that is probed
+ *   needle   ....|=gram=|..............................
+ *                 |=gram=|         stride gram positions, all in the filter: any
+ *                  ...             `stride` neighbouring places of the text
+ *                   |=gram=|       hold exactly one that is probed
+ *                            |anchor|
+ *                ^window     ^window + lead
  *
  * Everything lies in one block of sensitive memory and is immutable.
  */
@@ -26,17 +29,20 @@
 
 #include "redact/search.h"
 
-#define KR_SEARCH_PASSES 4u    /* at most, in one search */
-#define KR_SEARCH_GROUP 8u     /* probes between two branches */
-#define KR_SEARCH_HITS 256u    /* occurrences that wait for the end of their block */
-#define KR_SEARCH_SEVERAL 255u /* in the offsets table: grams of several offsets share the slot */
+#define KR_SEARCH_PASSES 4u  /* at most, in one search */
+#define KR_SEARCH_GROUP 8u   /* probes between two branches */
+#define KR_SEARCH_HITS 2048u /* occurrences that wait for the end of their block */
+#define KR_SEARCH_NUMBER_MASK                                                                      \
+  0xffffffu                  /* of a head: the number; the bits above see kr_search_head_bit() */
+#define KR_SEARCH_OFFSETS 4u /* in one slot of the offsets table */
+#define KR_SEARCH_MORE 255u  /* as an offset: there are more than fit into the slot */
 #define KR_SEARCH_FAR_BYTES 1048576u /* texts from this length are prefetched */
 #define KR_SEARCH_PREFETCH_BYTES 3072u
-#define KR_SEARCH_SHUFFLE_BYTES 4u /* text bytes a shuffle filter looks at, at most */
+#define KR_SEARCH_SHUFFLE_BYTES 6u /* text bytes a shuffle filter looks at, at most */
 #define KR_SEARCH_BUCKETS 8u       /* of a shuffle filter: bits of its table entries */
 
 /* The price of verifying, and what a block of KR_SEARCH_DENSE_BYTES may cost (4 units a byte). */
-#define KR_SEARCH_CANDIDATE_UNITS 16
+#define KR_SEARCH_CANDIDATE_UNITS 8
 #define KR_SEARCH_BYTES_A_UNIT 8
 #define KR_SEARCH_BLOCK_UNITS (4 * (int64_t)KR_SEARCH_DENSE_BYTES)
 
@@ -47,15 +53,13 @@ typedef struct kr_search_needle {
   uint32_t at;    /* of its bytes in kr_search.bytes */
   uint32_t len;   /* in bytes */
   uint32_t next;  /* number of the next needle with this hash of the anchor, 0: none */
-  uint8_t window; /* byte where the anchor gram begins */
+  uint8_t window; /* byte where the window begins */
 } kr_search_needle;
 
 typedef enum kr_search_tier {
-  KR_SEARCH_GRAMS8,  /* 8-byte grams every stride bytes */
-  KR_SEARCH_GRAMS4,  /* 4-byte (3-byte) grams every stride bytes */
-  KR_SEARCH_SHUFFLE, /* byte tables for 3 or 4 neighbouring bytes at every place */
-  KR_SEARCH_PAIR,    /* two rare bytes of one needle at every place */
-  KR_SEARCH_RARE     /* one 8-byte gram a needle, at places that begin with a rare byte pair */
+  KR_SEARCH_GRAMS8, /* 8-byte grams every stride bytes */
+  KR_SEARCH_GRAMS4, /* 4-byte (3-byte) grams every stride bytes */
+  KR_SEARCH_SHUFFLE /* tables for 2, 3, 4 or 6 neighbouring bytes, at every place */
 } kr_search_tier;
 
 typedef struct kr_search_walk kr_search_walk;
@@ -70,25 +74,27 @@ typedef size_t (*kr_search_kernel)(kr_search_walk *walk, const kr_search_pass *p
                                    size_t end);
 
 struct kr_search_pass {
-  kr_search_kernel near;  /* for texts in cache */
-  kr_search_kernel far;   /* for long ones: prefetches */
-  uint64_t multiplier;    /* odd */
-  uint64_t fold;          /* 0x20 in every byte, or 0 */
-  const void *filter;     /* GRAMS8, RARE: uint64_t words; GRAMS4: uint32_t words */
-  const uint8_t *offsets; /* NULL: the gram found is the anchor */
-  const uint32_t *heads;  /* needle numbers (index + 1), 0: none */
-  const uint8_t *tables;  /* SHUFFLE: byte tables [4][256], then nibble tables [4][2][16] */
+  kr_search_kernel near; /* for texts in cache */
+  kr_search_kernel far;  /* for long ones: prefetches */
+  uint64_t multiplier;   /* odd */
+  uint64_t fold;         /* 0x20 in every byte, or 0 */
+  const void *filter;    /* GRAMS8: uint64_t words; GRAMS4: uint32_t words */
+  const uint32_t
+      *offsets; /* slots of four bytes: offset + 1, 0: none; NULL: always 0 bytes into a window */
+  const uint32_t *heads; /* needle numbers (index + 1), 0: none */
+  const uint8_t *tables; /* SHUFFLE: byte tables [6][256], then nibble tables [6][2][16] */
   uint32_t stride;
+  uint32_t lead; /* from the window to the anchor, in bytes; */
+  uint32_t back; /* less these, where a shuffle looks at fewer bytes than a gram has */
   uint32_t n_needles;
   uint32_t min_len; /* needles of this pass: clamped length from min_len */
   uint32_t max_len; /* to max_len */
   uint8_t gram_len; /* 8, 4 or 3 */
+  uint8_t n_bytes;  /* SHUFFLE: bytes looked at */
   uint8_t filter_shift;
   uint8_t offsets_shift;
   uint8_t heads_shift;
-  uint8_t pair[2];       /* PAIR: offsets of the two bytes in the needle */
-  uint8_t pair_bytes[2]; /* and the bytes */
-  uint8_t tier;          /* kr_search_tier */
+  uint8_t tier; /* kr_search_tier */
 };
 
 struct kr_search {
@@ -104,7 +110,7 @@ struct kr_search {
 };
 
 typedef struct kr_search_hit {
-  size_t start;
+  uint32_t start; /* from kr_search_walk.base */
   uint32_t needle;
 } kr_search_hit;
 
@@ -114,6 +120,7 @@ struct kr_search_walk {
   const uint8_t *text;
   size_t len;
   size_t from;
+  size_t base;        /* nothing that waits starts before it */
   int64_t units_left; /* of this block */
   uint64_t candidates;
   uint64_t compared_bytes;
@@ -126,8 +133,6 @@ typedef struct kr_search_kernels {
   kr_search_kernel grams8, grams8_far;
   kr_search_kernel grams4, grams4_far;
   kr_search_kernel shuffle, shuffle_far;
-  kr_search_kernel pair, pair_far;
-  kr_search_kernel rare, rare_far;
 } kr_search_kernels;
 
 extern const kr_search_kernels kr_search_scalar;
@@ -136,6 +141,12 @@ extern const kr_search_kernels kr_search_ssse3;
 extern const kr_search_kernels kr_search_avx2;
 extern const kr_search_kernels kr_search_avx512;
 #endif
+
+/** A zeroed block of sensitive memory, or NULL; to be released with the same len (search_memory.c).
+ */
+void *kr_search_block_alloc(size_t len) KR_MUST_USE;
+/** Wipes it, and keeps it for the next search or gives it back. */
+void kr_search_block_release(void *ptr, size_t len);
 
 /** The gram at `at` passed the filter: find and record what occurs there. False: stop, the block is
  * dense. */
@@ -162,7 +173,11 @@ static inline uint64_t kr_search_gram(const uint8_t *ptr, uint8_t gram_len) {
   return (uint64_t)ptr[0] | (uint64_t)ptr[1] << 8 | (uint64_t)ptr[2] << 16;
 }
 
-/* GRAMS8 and RARE: a word by the highest bits of the product, two bits in it by the next ones. */
+/** A head has this bit for each needle of its chain: most others are refused without a look at one.
+ */
+static inline uint32_t kr_search_head_bit(uint64_t hash) { return 1u << (24 + (hash >> 29 & 7)); }
+
+/* GRAMS8: a word by the highest bits of the product, two bits in it by the next ones. */
 static inline uint64_t kr_search_bits8(uint64_t hash) {
   return 1ull << ((hash >> 41) & 63) | 1ull << ((hash >> 35) & 63);
 }

@@ -13,6 +13,10 @@
 #define KR_PLAN_L1_BYTES (32u * 1024u)
 #define KR_PLAN_L2_BYTES (512u * 1024u) /* half of it: the text passes through as well */
 
+#define KR_PLAN_GRAMS                                                                              \
+  600000u /* in one filter: more take too long to build, and leave the caches                      \
+           */
+
 static double kr_plan_access(double bytes, double near, double middle, double far) {
   if (bytes <= KR_PLAN_L1_BYTES)
     return near;
@@ -21,9 +25,15 @@ static double kr_plan_access(double bytes, double near, double middle, double fa
   return far;
 }
 
+/* A finding interrupts the loop; with many needles its tables are far away as well. */
+static double kr_plan_candidate(uint64_t n_grams) { return n_grams < 32768 ? 15 : 50; }
+
 static kr_search_choice kr_plan_grams8(uint32_t n, uint32_t min_len) {
   uint32_t longest = min_len < KR_SEARCH_WINDOW_BYTES ? min_len : KR_SEARCH_WINDOW_BYTES;
   kr_search_choice choice = {.tier = KR_SEARCH_GRAMS8, .gram_len = 8, .stride = longest - 7};
+  uint32_t affordable = KR_PLAN_GRAMS / n;
+  if (choice.stride > affordable)
+    choice.stride = affordable == 0 ? 1 : affordable;
   uint64_t n_grams = (uint64_t)n * choice.stride;
   choice.filter_log = kr_search_log(n_grams);
   while (choice.filter_log > 4 && (8ull << choice.filter_log) > KR_PLAN_L2_BYTES &&
@@ -34,7 +44,9 @@ static kr_search_choice kr_plan_grams8(uint32_t n, uint32_t min_len) {
   double bytes = (double)(8ull << choice.filter_log);
   double load = (double)n_grams / (double)(1ull << choice.filter_log);
   double rate = (load + load * load) / 1024; /* two of 64 bits, words filled by chance */
-  choice.cost = (kr_plan_access(bytes, 0.8, 1.3, 4.0) + rate * 15) / choice.stride + 0.01;
+  choice.cost =
+      (kr_plan_access(bytes, 0.8, 1.3, 2.5) + rate * kr_plan_candidate(n_grams)) / choice.stride +
+      0.01;
   return choice;
 }
 
@@ -50,39 +62,44 @@ static kr_search_choice kr_plan_grams4(uint32_t n, uint32_t min_len, kr_cpu_leve
     choice.filter_log--;
   double bytes = (double)(4ull << choice.filter_log);
   double load = (double)n_grams / (double)(1ull << choice.filter_log);
-  double rate = (load + load * load) / 256;
+  /* Chance, and grams that needles and text have in common. */
+  double rate = (load + load * load) / 256 + (double)n_grams / 4e6;
   double probe = level >= KR_CPU_AVX2 ? kr_plan_access(bytes, 0.4, 0.7, 2.0)
                                       : kr_plan_access(bytes, 1.3, 1.8, 4.0);
-  choice.cost = (probe + rate * 15) / choice.stride + 0.01;
+  choice.cost = (probe + rate * kr_plan_candidate(n_grams)) / choice.stride + 0.01;
   return choice;
 }
 
-static kr_search_choice kr_plan_shuffle(uint32_t n, uint32_t min_len, kr_cpu_level level) {
+static kr_search_choice kr_plan_shuffle(uint32_t n, uint32_t min_len, uint8_t n_bytes,
+                                        kr_cpu_level level) {
   kr_search_choice choice = {
-      .tier = KR_SEARCH_SHUFFLE, .gram_len = min_len < 4 ? 3 : 4, .stride = 1};
-  static const double each[] = {
-      [KR_CPU_SCALAR] = 1.3, [KR_CPU_SSSE3] = 0.15, [KR_CPU_AVX2] = 0.08, [KR_CPU_AVX512] = 0.03};
+      .tier = KR_SEARCH_SHUFFLE, .gram_len = min_len < 4 ? 3 : 4, .n_bytes = n_bytes, .stride = 1};
+  static const double each[] = {[KR_CPU_SCALAR] = 0.35,
+                                [KR_CPU_SSSE3] = 0.04,
+                                [KR_CPU_AVX2] = 0.02,
+                                [KR_CPU_AVX512] = 0.0075};
   /* How likely is a byte of the text one of those that a bucket has in this place? */
   double in_bucket = (n + KR_SEARCH_BUCKETS - 1) / KR_SEARCH_BUCKETS;
-  double share = in_bucket / (level == KR_CPU_AVX512 ? 24 : 14);
-  share = share > 1 ? 1 : share;
-  double rate = share * share * share * (choice.gram_len == 4 ? share : 1) *
-                (n < KR_SEARCH_BUCKETS ? n : KR_SEARCH_BUCKETS);
-  choice.cost = each[level] + rate * 15;
+  double share = in_bucket / (in_bucket + (level == KR_CPU_AVX512 ? 50 : 20));
+  double rate = n < KR_SEARCH_BUCKETS ? n : KR_SEARCH_BUCKETS;
+  for (unsigned i = 0; i < n_bytes; i++)
+    rate *= share;
+  choice.cost = each[level] * n_bytes + rate * 15;
   return choice;
 }
 
 static kr_search_choice kr_plan_cheapest(uint32_t n, uint32_t min_len, kr_cpu_level level) {
-  kr_search_choice best = kr_plan_shuffle(n, min_len, level);
-  kr_search_choice other = kr_plan_grams4(n, min_len, level);
-  if (other.cost < best.cost)
-    best = other;
-  if (min_len >= 8) {
-    other = kr_plan_grams8(n, min_len);
-    if (other.cost < best.cost)
-      best = other;
+  static const uint8_t widths[] = {2, 3, 4, 6};
+  kr_search_choice best = kr_plan_grams4(n, min_len, level);
+  for (size_t i = 0; i < sizeof widths && widths[i] <= min_len; i++) {
+    kr_search_choice shuffle = kr_plan_shuffle(n, min_len, widths[i], level);
+    if (shuffle.cost < best.cost)
+      best = shuffle;
   }
-  return best;
+  if (min_len < 8)
+    return best;
+  kr_search_choice grams8 = kr_plan_grams8(n, min_len);
+  return grams8.cost < best.cost ? grams8 : best;
 }
 
 static kr_search_choice kr_plan_range(const uint32_t *count, uint32_t min_len, uint32_t max_len,

@@ -16,6 +16,7 @@ typedef struct kr_search_choice {
   uint32_t stride;
   uint8_t tier; /* kr_search_tier */
   uint8_t gram_len;
+  uint8_t n_bytes;    /* of a shuffle */
   uint8_t filter_log; /* words, a power of two */
   double cost;        /* ns a byte */
 } kr_search_choice;

@@ -21,7 +21,7 @@ static inline uint64_t kr_lanes_grams4(const uint8_t *ptr, const kr_search_pass 
 }
 
 typedef struct kr_shuffle_tables {
-  const uint8_t *bytes; /* [4][256] */
+  const uint8_t *bytes; /* [KR_SEARCH_SHUFFLE_BYTES][256] */
 } kr_shuffle_tables;
 
 static inline void kr_shuffle_load(kr_shuffle_tables *tables, const uint8_t *from) {
@@ -29,13 +29,13 @@ static inline void kr_shuffle_load(kr_shuffle_tables *tables, const uint8_t *fro
 }
 
 static inline uint64_t kr_lanes_shuffle(const uint8_t *ptr, const kr_shuffle_tables *tables,
-                                        bool is_three) {
+                                        unsigned n_bytes) {
   const uint8_t *bytes = tables->bytes;
   uint64_t found = 0;
   for (unsigned i = 0; i < KR_SEARCH_PLACES; i++) {
-    unsigned buckets = bytes[ptr[i]] & bytes[256u + ptr[i + 1]] & bytes[512u + ptr[i + 2]];
-    if (!is_three)
-      buckets &= bytes[768u + ptr[i + 3]];
+    unsigned buckets = bytes[ptr[i]];
+    for (unsigned k = 1; k < n_bytes; k++)
+      buckets &= bytes[256u * k + ptr[i + k]];
     found |= (uint64_t)(buckets != 0) << i;
   }
   return found;
