@@ -18,12 +18,21 @@
 #define ROUNDS_QUICK 5u
 #define ROUND_NS 20000000.0
 #define ROUND_QUICK_NS 2000000.0
+#define ROUNDS_LEAST 3u
+#define ENGINE_NS 3000000000.0 /* for all rounds of one engine, but for the least of them */
 #define CALLS_MAX 100000000u
 
 double kr_bench_now_ns(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
+}
+
+/* What other processes on this core take is not in it; what they do to the caches is. */
+static double kr_bench_cpu_ns(void) {
+  struct timespec used;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+  return (double)used.tv_sec * 1e9 + (double)used.tv_nsec;
 }
 
 void kr_bench_die(const char *what, const char *why) {
@@ -55,28 +64,72 @@ void kr_bench_init(kr_bench *bench, const char *suite, int argc, char **argv) {
 }
 
 /** Nanoseconds of one call, over n of them. */
-static double kr_bench_round(const kr_bench_engine *engine, size_t n_calls) {
+static double kr_bench_round(const kr_bench *bench, const kr_bench_engine *engine, size_t n_calls) {
+  double (*now_ns)(void) = bench->is_cpu_time ? kr_bench_cpu_ns : kr_bench_now_ns;
   if (engine->call == NULL) {
     const kr_bench_batch *batch = engine->ctx;
     return batch->run(batch->ctx, n_calls) / (double)n_calls;
   }
-  double start = kr_bench_now_ns();
+  double start = now_ns();
   for (size_t i = 0; i < n_calls; i++)
     engine->call(engine->ctx);
-  return (kr_bench_now_ns() - start) / (double)n_calls;
+  return (now_ns() - start) / (double)n_calls;
 }
 
 /** Calls that take about round_ns; the search is the warm-up too. */
-static size_t kr_bench_calls(const kr_bench_engine *engine, double round_ns) {
+static size_t kr_bench_calls(const kr_bench *bench, const kr_bench_engine *engine,
+                             double *ret_call_ns) {
+  double round_ns = bench->is_quick ? ROUND_QUICK_NS : ROUND_NS;
   size_t n_calls = 1;
   for (;;) {
-    double call_ns = kr_bench_round(engine, n_calls);
+    double call_ns = kr_bench_round(bench, engine, n_calls);
+    *ret_call_ns = call_ns;
     if (call_ns * (double)n_calls >= round_ns / 4 || n_calls >= CALLS_MAX) {
       double wanted = call_ns > 0 ? round_ns / call_ns : (double)CALLS_MAX;
       return wanted < 1 ? 1 : wanted > CALLS_MAX ? CALLS_MAX : (size_t)wanted;
     }
     n_calls *= 2;
   }
+}
+
+/** Rounds for an engine whose round takes round_ns: an odd number, so that there is a middle one.
+ */
+static size_t kr_bench_rounds(double round_ns, size_t most) {
+  double wanted = round_ns > 0 ? ENGINE_NS / round_ns : (double)most;
+  if (wanted >= (double)most)
+    return most;
+  return wanted <= ROUNDS_LEAST ? ROUNDS_LEAST : (size_t)wanted | 1u;
+}
+
+static const char *kr_bench_unit_name(kr_bench_unit unit) {
+  static const char *const names[] = {"ns", "GB/s", "bytes"};
+  return names[unit];
+}
+
+static void kr_bench_print(const kr_bench *bench, const char *name, kr_bench_unit unit,
+                           const char *engine, const double *sorted, size_t n, double ours) {
+  double median = sorted[n / 2];
+  if (bench->is_json)
+    printf("{\"suite\":\"%s\",\"case\":\"%s\",\"engine\":\"%s\",\"value\":%.4g,\"unit\":\"%s\","
+           "\"min\":%.4g,\"max\":%.4g,\"n\":%zu}\n",
+           bench->suite, name, engine, median, kr_bench_unit_name(unit), sorted[0], sorted[n - 1],
+           n);
+  else
+    printf("%-18s %-23s %12.4g %10.4g - %9.4g %-5s %8.3g\n", name, engine, median, sorted[0],
+           sorted[n - 1], kr_bench_unit_name(unit), median > 0 ? ours / median : 0.0);
+  fflush(stdout);
+}
+
+bool kr_bench_wants(const kr_bench *bench, const char *name) {
+  return bench->only == NULL || strcmp(bench->only, name) == 0;
+}
+
+void kr_bench_figures(const kr_bench *bench, const char *name, kr_bench_unit unit,
+                      const kr_bench_figure *figures, size_t n_figures) {
+  if (!kr_bench_wants(bench, name))
+    return;
+  for (size_t i = 0; i < n_figures; i++)
+    kr_bench_print(bench, name, unit, figures[i].name, &figures[i].value, 1, figures[0].value);
 }
 
 static int kr_bench_compare(const void *a, const void *b) {
@@ -89,33 +142,27 @@ void kr_bench_case(const kr_bench *bench, const char *name, kr_bench_unit unit, 
                    const kr_bench_engine *engines, size_t n_engines) {
   static double values[KR_BENCH_ENGINES_MAX][ROUNDS];
   size_t calls[KR_BENCH_ENGINES_MAX];
-  size_t n_rounds = bench->is_quick ? ROUNDS_QUICK : ROUNDS;
-  if (bench->only != NULL && strcmp(bench->only, name) != 0)
+  size_t rounds[KR_BENCH_ENGINES_MAX];
+  size_t most = bench->is_quick ? ROUNDS_QUICK : ROUNDS;
+  if (!kr_bench_wants(bench, name))
     return;
   if (n_engines == 0 || n_engines > KR_BENCH_ENGINES_MAX)
     kr_bench_die(name, "wrong number of engines");
-  for (size_t e = 0; e < n_engines; e++)
-    calls[e] = kr_bench_calls(&engines[e], bench->is_quick ? ROUND_QUICK_NS : ROUND_NS);
-  for (size_t round = 0; round < n_rounds; round++)
+  for (size_t e = 0; e < n_engines; e++) {
+    double call_ns = 0;
+    calls[e] = kr_bench_calls(bench, &engines[e], &call_ns);
+    rounds[e] = kr_bench_rounds(call_ns * (double)calls[e], most);
+  }
+  for (size_t round = 0; round < most; round++)
     for (size_t e = 0; e < n_engines; e++) {
-      double ns = kr_bench_round(&engines[e], calls[e]);
+      if (round >= rounds[e])
+        continue;
+      double ns = kr_bench_round(bench, &engines[e], calls[e]);
       values[e][round] = unit == KR_BENCH_NS ? ns : (double)bytes / ns;
     }
-  const char *unit_name = unit == KR_BENCH_NS ? "ns" : "GB/s";
   for (size_t e = 0; e < n_engines; e++)
-    qsort(values[e], n_rounds, sizeof values[e][0], kr_bench_compare);
-  double ours = values[0][n_rounds / 2];
-  for (size_t e = 0; e < n_engines; e++) {
-    double median = values[e][n_rounds / 2];
-    double least = values[e][0];
-    double most = values[e][n_rounds - 1];
-    if (bench->is_json)
-      printf("{\"suite\":\"%s\",\"case\":\"%s\",\"engine\":\"%s\",\"value\":%.4g,\"unit\":\"%s\","
-             "\"min\":%.4g,\"max\":%.4g,\"n\":%zu}\n",
-             bench->suite, name, engines[e].name, median, unit_name, least, most, n_rounds);
-    else
-      printf("%-18s %-23s %12.4g %10.4g - %9.4g %-5s %8.3g\n", name, engines[e].name, median, least,
-             most, unit_name, median > 0 ? ours / median : 0.0);
-  }
-  fflush(stdout);
+    qsort(values[e], rounds[e], sizeof values[e][0], kr_bench_compare);
+  for (size_t e = 0; e < n_engines; e++)
+    kr_bench_print(bench, name, unit, engines[e].name, values[e], rounds[e],
+                   values[0][rounds[0] / 2]);
 }
