@@ -84,13 +84,17 @@ const kr_cli_command kr_cli_commands[] = {
      1, kr_cli_run_events_show},
     {"redact", "[FILE...]", "copy files or stdin to stdout without the secrets in them",
      "Finds the values of the organization's secrets in plain and in every common encoding,\n"
-     "and writes what is decided at once: it can stand in a pipe. With --values it needs no\n"
-     "home: a JSON array of strings, or of {\"name\", \"value\"} or {\"name\", \"value_b64\"}.\n"
+     "and writes what is decided at once: it can stand in a pipe. Secrets saved meanwhile are\n"
+     "known at the next write. With --values it needs no home: a JSON array of strings, or of\n"
+     "{\"name\", \"value\"} or {\"name\", \"value_b64\"}.\n"
+     "With --in-place each file is replaced in one step, with its owner and mode; a link is\n"
+     "followed. Whatever fails, the file is as it was. Without a find it is not touched.\n"
      "\n"
      "  service 2>&1 | krosyn redact --stats >service.log\n"
-     "  krosyn redact --values values.json --fail-on-match build.log >/dev/null\n",
+     "  krosyn redact --values values.json --fail-on-match build.log >/dev/null\n"
+     "  krosyn redact --in-place --stats old-logs/*.log\n",
      KR_CLI_BIT(KR_CLI_VALUES) | KR_CLI_BIT(KR_CLI_MARKER_NAMES) | KR_CLI_BIT(KR_CLI_STATS) |
-         KR_CLI_BIT(KR_CLI_FAIL_ON_MATCH),
+         KR_CLI_BIT(KR_CLI_FAIL_ON_MATCH) | KR_CLI_BIT(KR_CLI_IN_PLACE),
      0, KR_CLI_ANY_NUMBER, kr_cli_run_redact},
     {"help", "[COMMAND]", "show help for a command", "", 0, 0, 2, kr_cli_run_help},
 };

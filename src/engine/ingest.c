@@ -10,6 +10,7 @@
 
 #include "engine/ingest_response.h"
 #include "engine/run.h"
+#include "engine/settings.h"
 
 #include <stdio.h>
 
@@ -245,6 +246,13 @@ static kr_status kr_ingest_record(kr_run *run, kr_redact_set *set, kr_error *ret
   return kr_record_finish(record, &run->record, reterr);
 }
 
+/* A run that pinned nothing, where only what it pinned is searched for. */
+static kr_status kr_ingest_nothing(kr_run *run, kr_error *reterr) {
+  KR_CLEANUP(kr_redact_builder_freep) kr_redact_builder *builder = NULL;
+  KR_TRY(kr_redact_builder_new(&builder, reterr));
+  return kr_redact_builder_build(builder, &run->set, reterr);
+}
+
 /*
  * Values may have been saved or replaced while the run was under way, here or by
  * another process, and a target may know them: the event is redacted with what
@@ -253,6 +261,10 @@ static kr_status kr_ingest_record(kr_run *run, kr_redact_set *set, kr_error *ret
 static kr_status kr_ingest_newest(kr_run *run, kr_error *reterr) {
   KR_CLEANUP(kr_redact_set_freep) kr_redact_set *newest = NULL;
   uint64_t generation = 0;
+  if (run->set == NULL)
+    KR_TRY(kr_engine_redacts_run_only(run->engine, &run->org, &run->redacts_run_only, reterr));
+  if (run->redacts_run_only)
+    return run->set == NULL ? kr_ingest_nothing(run, reterr) : KR_OK;
   KR_TRY(kr_values_set(run->engine, &run->org, &newest, &generation, reterr));
   if (run->set != NULL && generation == run->generation)
     return KR_OK;

@@ -63,7 +63,8 @@ struct kr_run {
   kr_secret_source secrets;
   kr_derived_values derived;
   kr_derived_sink derived_sink;
-  kr_redact_set *set; /* the organization's */
+  kr_redact_set *set;    /* the organization's, or with redacts_run_only the pinned values */
+  bool redacts_run_only; /* the setting redact-scope, when secrets were pinned */
   uint64_t generation;
 
   /* Data as it comes into being. */

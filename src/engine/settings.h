@@ -22,4 +22,11 @@ static inline kr_status kr_engine_decides_on_secrets(kr_engine *engine, const kr
                                   reterr);
 }
 
+/** Are only the secrets that a run uses searched for in its event? */
+static inline kr_status kr_engine_redacts_run_only(kr_engine *engine, const kr_org *org,
+                                                   bool *ret_run_only, kr_error *reterr) {
+  return kr_engine_org_setting_is(engine, org, KR_SETTING_REDACT_SCOPE, "run", ret_run_only,
+                                  reterr);
+}
+
 #endif

@@ -217,17 +217,32 @@ static kr_status kr_values_pin_all(kr_engine *engine, kr_store_txn *txn, const k
   return KR_OK;
 }
 
+/* A set of what is pinned alone. */
+static kr_status kr_values_pinned_set(const kr_secret_names *names, const kr_pinned *pinned,
+                                      kr_redact_set **ret_set, kr_error *reterr) {
+  KR_CLEANUP(kr_redact_builder_freep) kr_redact_builder *builder = NULL;
+  KR_TRY(kr_redact_builder_new(&builder, reterr));
+  for (uint32_t i = 0; i < pinned->count; i++)
+    KR_TRY(kr_redact_builder_add(builder, kr_secret_name(names, i), pinned->versions[i],
+                                 kr_secret_reveal(pinned->values[i]), reterr));
+  return kr_redact_builder_build(builder, ret_set, reterr);
+}
+
 kr_status kr_values_pin(kr_engine *engine, const kr_org *org, const kr_secret_names *names,
-                        kr_pinned *pinned, kr_redact_set **ret_set, uint64_t *ret_generation,
-                        kr_error *reterr) {
+                        bool run_only, kr_pinned *pinned, kr_redact_set **ret_set,
+                        uint64_t *ret_generation, kr_error *reterr) {
   *pinned = (kr_pinned){0};
   KR_CLEANUP(kr_store_abortp) kr_store_txn *txn = NULL;
   KR_TRY(kr_engine_need_key(engine, reterr));
   KR_TRY(kr_store_begin(engine->vault_store, KR_STORE_READ, &txn, reterr));
   bool is_built = false;
   kr_status status = kr_values_pin_all(engine, txn, org, names, pinned, reterr);
+  if (status == KR_OK && run_only)
+    status = kr_vault_generation(engine->vault, txn, org, ret_generation, reterr);
   if (status == KR_OK)
-    status = kr_values_set_at(engine, txn, org, ret_set, ret_generation, &is_built, reterr);
+    status = run_only
+                 ? kr_values_pinned_set(names, pinned, ret_set, reterr)
+                 : kr_values_set_at(engine, txn, org, ret_set, ret_generation, &is_built, reterr);
   if (status != KR_OK)
     kr_pinned_done(pinned);
   else if (is_built)

@@ -40,12 +40,14 @@ kr_status kr_values_check(kr_engine *engine, const kr_org *org, const kr_secret_
 
 /**
  * Open the newest version of each name, and the set as of the same moment: so
- * every pinned value is in it, whatever another process saves meanwhile. On
- * failure nothing stays open. The run's intent is the audit of what is opened here.
+ * every pinned value is in it, whatever another process saves meanwhile. With
+ * run_only (the setting redact-scope) they are all it holds, and nothing else is
+ * opened. On failure nothing stays open. The run's intent is the audit of what
+ * is opened here.
  */
 kr_status kr_values_pin(kr_engine *engine, const kr_org *org, const kr_secret_names *names,
-                        kr_pinned *pinned, kr_redact_set **ret_set, uint64_t *ret_generation,
-                        kr_error *reterr) KR_MUST_USE;
+                        bool run_only, kr_pinned *pinned, kr_redact_set **ret_set,
+                        uint64_t *ret_generation, kr_error *reterr) KR_MUST_USE;
 void kr_pinned_done(kr_pinned *pinned);
 
 /** Collects what a run derives from secrets; feeds kr_derived_sink. */

@@ -91,7 +91,8 @@ typedef struct kr_redact_report {
   kr_redact_hit *hits;
   size_t n_hits;
   size_t cap_hits;
-  uint64_t n_runs; /* markers written */
+  uint64_t n_runs;         /* markers written */
+  uint64_t n_late_partial; /* of these, how many stand for what was in part written before */
 } kr_redact_report;
 
 void kr_redact_report_done(kr_redact_report *report);
@@ -118,6 +119,23 @@ kr_status kr_redact_spans(const kr_redact_set *set, kr_str input, const kr_span 
                           kr_redact_report *report) KR_MUST_USE;
 
 /**
+ * What one thread needs to redact text after text without allocating anew.
+ * Sensitive memory, wiped after each use.
+ */
+typedef struct kr_redact_scratch kr_redact_scratch;
+kr_status kr_redact_scratch_new(kr_redact_scratch **ret_scratch) KR_MUST_USE;
+void kr_redact_scratch_free(kr_redact_scratch *scratch);
+KR_DEFINE_FREEP(kr_redact_scratch_freep, kr_redact_scratch, kr_redact_scratch_free)
+
+/**
+ * As kr_redact_spans, but with *ret_is_unchanged nothing was covered and out is
+ * untouched: the input is its own result.
+ */
+kr_status kr_redact_with(kr_redact_scratch *scratch, const kr_redact_set *set, kr_str input,
+                         const kr_span *spans, size_t n_spans, const kr_redact_options *options,
+                         kr_buf *out, kr_redact_report *report, bool *ret_is_unchanged) KR_MUST_USE;
+
+/**
  * The second algorithm: a plain search for every value and every listed form of
  * it, sharing no code with the automaton, skipping markers. True when nothing
  * is found. Slow and obviously right.
@@ -140,6 +158,26 @@ kr_status kr_redact_stream_feed(kr_redact_stream *stream, kr_str bytes) KR_MUST_
 
 /** Decide the rest and write it. The stream may then only be freed. */
 kr_status kr_redact_stream_finish(kr_redact_stream *stream) KR_MUST_USE;
+
+/**
+ * Late registration: values that become known while the stream is under way.
+ * kr_redact_stream_keep, before the first feed, has the stream keep the raw
+ * bytes it wrote last, so that a value that began in them is recognised:
+ * KR_REDACT_LATE_BYTES, or KR_REDACT_TOKEN_BYTES for each byte of the longest
+ * form in the set when that is more (1.2 MiB for a value of 64 KiB), twice over.
+ *
+ * kr_redact_stream_update goes on with the values of both sets; nothing is ever
+ * removed from a stream. What is held back is decided anew; what is out is out.
+ * A run that began in it is counted in n_late_partial, once each. The same set
+ * as before costs a comparison. Values keep their index, new ones come after
+ * them. Fails as feed does, or KR_LIMIT: both sets together are too large.
+ */
+#define KR_REDACT_LATE_BYTES (64u * 1024u)
+void kr_redact_stream_keep(kr_redact_stream *stream);
+kr_status kr_redact_stream_update(kr_redact_stream *stream, kr_redact_set *set) KR_MUST_USE;
+
+/** The set in use; the report's indexes count in it. Borrowed until the next update. */
+const kr_redact_set *kr_redact_stream_set(const kr_redact_stream *stream);
 
 /** Bytes held back now; bounded by the longest form. For tests and gauges. */
 size_t kr_redact_stream_held(const kr_redact_stream *stream);

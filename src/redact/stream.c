@@ -1,31 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * stream.c - the scanner over a window that slides: bytes not yet written are
- * kept in sensitive memory, at most twice the longest form and one slice.
+ * kept in sensitive memory, at most twice the longest form and one slice. Where
+ * newer sets may come, bytes already written are kept too: see stream.h.
  */
-#include "redact/scan.h"
+#include "redact/stream.h"
 #include "secmem/sensitive.h"
 
 #include <stdlib.h>
 
 #define KR_REDACT_FEED_BYTES (16u * 1024u) /* taken from one feed at a time */
 
-struct kr_redact_stream {
-  kr_redact_set *set;
-  kr_redact_options options;
-  kr_redact_write write;
-  void *ctx;
-  kr_redact_report report;
-  kr_status status; /* the first failure; sticks */
-  kr_buf tail;      /* raw bytes from base on */
-  uint64_t base;
-  bool is_finished;
-  kr_redact_scan *scan; /* sensitive memory */
-};
-
-static kr_status kr_redact_stream_sink(void *ctx, kr_str bytes, bool is_marker) {
+kr_status kr_redact_stream_sink(void *ctx, kr_str bytes, bool is_marker) {
   kr_redact_stream *stream = ctx;
-  (void)is_marker;
+  if (stream->late.edge > 0)
+    return kr_redact_late_sink(stream, bytes, is_marker);
   return stream->write(stream->ctx, bytes);
 }
 
@@ -41,6 +30,7 @@ kr_status kr_redact_stream_new(kr_redact_set *set, const kr_redact_options *opti
     return kr_fail_nomem(reterr);
   }
   stream->set = kr_redact_set_ref(set);
+  stream->given = kr_redact_set_ref(set);
   if (options != NULL)
     stream->options = *options;
   stream->write = write;
@@ -52,11 +42,20 @@ kr_status kr_redact_stream_new(kr_redact_set *set, const kr_redact_options *opti
   return KR_OK;
 }
 
-/* Forget what was written, once it is at least half: then moving the rest is amortised. */
+void kr_redact_stream_keep(kr_redact_stream *stream) {
+  stream->is_kept = true;
+  stream->keep = kr_redact_late_keep(stream->set);
+}
+
+/* Forget what is not needed, once it is at least as much as the rest: then moving that is
+ * amortised. */
 static void kr_redact_stream_slide(kr_redact_stream *stream) {
-  size_t n_gone = (size_t)(stream->scan->written - stream->base);
+  size_t n_written = (size_t)(stream->scan->written - stream->base);
+  if (n_written <= stream->keep)
+    return;
+  size_t n_gone = n_written - stream->keep;
   size_t n_left = stream->tail.len - n_gone;
-  if (n_gone < n_left || n_gone == 0)
+  if (n_gone < n_left)
     return;
   memmove(stream->tail.ptr, stream->tail.ptr + n_gone, n_left);
   kr_wipe(stream->tail.ptr + n_left, n_gone);
@@ -67,6 +66,7 @@ static void kr_redact_stream_slide(kr_redact_stream *stream) {
 static kr_status kr_redact_stream_take(kr_redact_stream *stream, kr_str bytes, bool is_final) {
   KR_TRY(kr_buf_append(&stream->tail, bytes));
   KR_TRY(kr_redact_scan_advance(stream->scan, kr_buf_str(&stream->tail), stream->base, is_final));
+  KR_TRY(kr_redact_late_settle(stream));
   kr_redact_stream_slide(stream);
   return KR_OK;
 }
@@ -90,12 +90,17 @@ kr_status kr_redact_stream_finish(kr_redact_stream *stream) {
 }
 
 size_t kr_redact_stream_held(const kr_redact_stream *stream) {
-  return (size_t)(stream->base + stream->tail.len - stream->scan->written);
+  uint64_t written = stream->scan->written;
+  if (written < stream->late.edge)
+    written = stream->late.edge;
+  return (size_t)(stream->base + stream->tail.len - written);
 }
 
 const kr_redact_report *kr_redact_stream_report(const kr_redact_stream *stream) {
   return &stream->report;
 }
+
+const kr_redact_set *kr_redact_stream_set(const kr_redact_stream *stream) { return stream->set; }
 
 void kr_redact_stream_free(kr_redact_stream *stream) {
   if (stream == NULL)
@@ -105,5 +110,6 @@ void kr_redact_stream_free(kr_redact_stream *stream) {
   kr_buf_done(&stream->tail);
   kr_redact_report_done(&stream->report);
   kr_redact_set_free(stream->set);
+  kr_redact_set_free(stream->given);
   free(stream);
 }

@@ -82,6 +82,12 @@ class Organizations(HomeCase):
         self.fails(2, "org", "set", "decide-on-secrets", says="needs KEY VALUE")
         self.fails(1, "org", "set", "decide-on-secrets", "on", "--org", "nobody", says="nobody")
 
+    def test_scope_of_redaction(self):
+        self.assertEqual(self.settings()["redact-scope"], "organization")
+        self.must("org", "set", "redact-scope", "run")
+        self.assertEqual(self.settings()["redact-scope"], "run")
+        self.fails(2, "org", "set", "redact-scope", "on", says="one of: organization, run")
+
     def test_help_lists_every_setting(self):
         told = self.must("help", "org", "set").out.decode()
         for setting in json.loads(self.must("org", "show", "--json").out):

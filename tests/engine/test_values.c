@@ -92,10 +92,91 @@ static void test_idle_sets_are_dropped(void **state) {
   assert_int_equal(openings(self), once + 1);
 }
 
+/* ---- redact-scope ---- */
+
+/* Nothing listens on port 1: the run fails, and its event holds the payload. */
+static const char connector[] =
+    "{\"name\":\"t\",\"perform\":{\"url\":\"http://127.0.0.1:1/x\",\"headers\":{\"X-A\":\"Bearer "
+    "$secret.KEY\"},\"body\":{\"a\":\"$payload.a\"}}}";
+static const char fails_early[] =
+    "{\"name\":\"t\",\"perform\":{\"url\":\"http://127.0.0.1:1/x\",\"headers\":{\"X-A\":\"Bearer "
+    "$secret.NONE\"},\"body\":{\"a\":\"$payload.a\"}}}";
+static const char payload[] = "{\"a\":\"used-value-1 unused-value-2\"}";
+
+static void set_scope(fixture *self, const char *scope) {
+  kr_error error = {0};
+  assert_int_equal(
+      kr_engine_org_set(self->engine, text("default"), text("redact-scope"), text(scope), &error),
+      KR_OK);
+}
+
+static void run_shows(fixture *self, const char *given, bool shows_used, bool shows_unused) {
+  kr_run *run = fixture_run(self, "default", given, payload);
+  assert_int_equal(event_holds(run, "used-value-1"), shows_used);
+  assert_int_equal(event_holds(run, "unused-value-2"), shows_unused);
+  kr_run_free(run);
+}
+
+static void test_scope_of_a_run(void **state) {
+  fixture *self = *state;
+  fixture_secret(self, "default", "KEY", "used-value-1");
+  fixture_secret(self, "default", "OTHER", "unused-value-2");
+  run_shows(self, connector, false, false);
+  run_shows(self, fails_early, false, false);
+  set_scope(self, "run");
+  size_t before = openings(self);
+  run_shows(self, connector, false, true);
+  run_shows(self, fails_early, true, true); /* it used none */
+  assert_int_equal(openings(self), before); /* and the others were not opened */
+  set_scope(self, "organization");
+  run_shows(self, connector, false, false);
+}
+
+/* Saving meanwhile, and streams, are about the organization whatever the scope of its runs. */
+static void test_scope_is_of_runs_only(void **state) {
+  fixture *self = *state;
+  fixture_secret(self, "default", "KEY", "used-value-1");
+  set_scope(self, "run");
+  kr_redact_set *set = take_set(self);
+  assert_int_equal(kr_redact_set_n_values(set), 1);
+  kr_redact_set_free(set);
+}
+
+/* ---- sets are bounded in number ---- */
+
+static void test_sets_of_many_organizations(void **state) {
+  fixture *self = *state;
+  self->engine->clock = &test_clock;
+  now_us = 1000000;
+  kr_error error = {0};
+  kr_redact_set *sets[KR_ENGINE_SETS_MAX + 2];
+  for (size_t i = 0; i < KR_ENGINE_SETS_MAX + 2; i++) {
+    char name[] = {'o', (char)('a' + (int)i), '\0'};
+    kr_org org = {0};
+    uint64_t generation = 0;
+    now_us += 1000;
+    assert_int_equal(kr_engine_org_create(self->engine, text(name), &error), KR_OK);
+    fixture_secret(self, name, "KEY", "a-value-of-some-length");
+    assert_int_equal(kr_engine_org(self->engine, text(name), &org, &error), KR_OK);
+    assert_int_equal(kr_values_set(self->engine, &org, &sets[i], &generation, &error), KR_OK);
+    assert_int_equal(kr_redact_set_n_values(sets[i]), 1);
+  }
+  /* The two idlest had to go; the newest is still the same. */
+  size_t n_kept = 0;
+  for (size_t i = 0; i < KR_ENGINE_SETS_MAX; i++)
+    for (size_t j = 0; j < KR_ENGINE_SETS_MAX + 2; j++)
+      n_kept += self->engine->sets[i].set == sets[j] && j >= 2;
+  assert_int_equal(n_kept, KR_ENGINE_SETS_MAX);
+  for (size_t i = 0; i < KR_ENGINE_SETS_MAX + 2; i++)
+    kr_redact_set_free(sets[i]);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
 
 int main(void) {
   const struct CMUnitTest tests[] = {TEST(test_each_building_is_audited),
-                                     TEST(test_idle_sets_are_dropped)};
+                                     TEST(test_idle_sets_are_dropped), TEST(test_scope_of_a_run),
+                                     TEST(test_scope_is_of_runs_only),
+                                     TEST(test_sets_of_many_organizations)};
   return cmocka_run_group_tests_name("values", tests, NULL, NULL);
 }
