@@ -77,6 +77,11 @@ void *kr_arena_alloc(kr_arena *arena, size_t len) {
   return ptr;
 }
 
+void kr_arena_reserve(kr_arena *arena, size_t len) {
+  if (len > (size_t)(arena->end - arena->next))
+    (void)kr_arena_grow(arena, len);
+}
+
 void *kr_arena_calloc(kr_arena *arena, size_t n_items, size_t item_size) {
   size_t len = 0;
   arena->hit_limit = false;

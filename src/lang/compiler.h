@@ -39,6 +39,10 @@ typedef struct kr_token {
   kr_str text;
 } kr_token;
 
+/** A letter, a digit or "_"? (tables.c) */
+extern const bool kr_lang_words[256];
+static inline bool kr_lang_is_word(uint8_t byte) { return kr_lang_words[byte]; }
+
 typedef struct kr_lexer {
   kr_str text;
   size_t next;
@@ -67,26 +71,26 @@ struct kr_node {
   kr_node_type type;
   uint8_t root;
   uint8_t secret;
+  uint8_t context; /* of a hole, set by the place stage */
+  bool is_untrusted;
+  bool is_decided; /* a decision on a secret takes part, so what it is or fails with tells of it */
+  bool is_segment_begin;
+  bool is_segment_end;
   unsigned function;
   unsigned pattern; /* 1 + index of the pattern of a call, or 0 */
+  unsigned n_children;
+  unsigned n_steps;
   size_t offset;
   size_t len;
   kr_str text;
   kr_node *first;
   kr_node *last;
   kr_node *next;
-  unsigned n_children;
   kr_step *steps;
-  unsigned n_steps;
-  kr_secret_set secrets; /* set by check.c */
-  bool is_untrusted;
+  kr_secret_set secrets;   /* set by check.c */
   const kr_json *constant; /* set by fold.c: the value that the node always has, or NULL */
   const kr_node *chosen;   /* the argument that a lazy call always comes to, or NULL */
-  bool is_decided; /* a decision on a secret takes part, so what it is or fails with tells of it */
-  uint8_t context; /* of a hole, set by the place stage */
-  bool is_segment_begin;
-  bool is_segment_end;
-  kr_str literal; /* of a chunk: bytes as they are written, escaped */
+  kr_str literal;          /* of a chunk: bytes as they are written, escaped */
 };
 
 /** A field: an expression, or parts of text. */
@@ -104,6 +108,7 @@ typedef struct kr_item_marks {
 
 typedef struct kr_compiler {
   kr_str text;
+  const uint8_t *kept; /* the text in the program's memory, once something of it is needed there */
   const kr_compile_options *options;
   kr_sink sink;
   const char *source; /* field of the diagnostics */

@@ -17,18 +17,38 @@ static void kr_emit_append(kr_compiler *compiler, kr_buf *buf, const void *item,
     compiler->status = status;
 }
 
+/*
+ * A new row of a table, to be filled in where it stands: a row made aside from
+ * small fields and copied as words waits for its own stores. NULL: no memory.
+ */
+static void *kr_emit_row(kr_compiler *compiler, kr_buf *buf, size_t size) {
+  if (size > buf->cap - buf->len) {
+    kr_status status = kr_buf_reserve(buf, size);
+    if (status != KR_OK && compiler->status == KR_OK)
+      compiler->status = status;
+    if (status != KR_OK)
+      return NULL;
+  }
+  void *row = buf->ptr + buf->len;
+  buf->len += size;
+  return row;
+}
+
 void kr_emit(kr_compiler *compiler, kr_opcode op, unsigned a, unsigned b, uint32_t c,
              const kr_node *node) {
   if (compiler->status != KR_OK)
     return;
-  kr_instruction instruction = {.op = (uint8_t)op, .a = (uint8_t)a, .b = (uint16_t)b, .c = c};
-  kr_position position = {.source = compiler->source_index};
-  if (node != NULL) {
-    position.offset = (uint32_t)node->offset;
-    position.len = (uint32_t)node->len;
-  }
-  kr_emit_append(compiler, &compiler->code, &instruction, sizeof(instruction));
-  kr_emit_append(compiler, &compiler->positions, &position, sizeof(position));
+  kr_instruction *instruction = kr_emit_row(compiler, &compiler->code, sizeof(*instruction));
+  kr_position *position = kr_emit_row(compiler, &compiler->positions, sizeof(*position));
+  if (instruction == NULL || position == NULL)
+    return;
+  instruction->op = (uint8_t)op;
+  instruction->a = (uint8_t)a;
+  instruction->b = (uint16_t)b;
+  instruction->c = c;
+  position->offset = node == NULL ? 0 : (uint32_t)node->offset;
+  position->len = node == NULL ? 0 : (uint32_t)node->len;
+  position->source = compiler->source_index;
 }
 
 static kr_instruction *kr_emit_at(kr_compiler *compiler, uint32_t index) {
@@ -89,17 +109,35 @@ void kr_emit_literal(kr_compiler *compiler, kr_str bytes, const kr_node *node) {
   }
 }
 
+/*
+ * Bytes for the program: of one copy of the template where they stand in it,
+ * else of one of their own. Never NULL but without memory, which is told.
+ */
+static const uint8_t *kr_emit_keep(kr_compiler *compiler, kr_str bytes) {
+  kr_arena *arena = &compiler->program->arena;
+  uintptr_t at = (uintptr_t)bytes.ptr - (uintptr_t)compiler->text.ptr;
+  bool is_inside = at < compiler->text.len && bytes.len <= compiler->text.len - at;
+  if (is_inside && compiler->kept != NULL)
+    return compiler->kept + at;
+  kr_str copy = {0};
+  kr_status status = kr_arena_copy(arena, is_inside ? compiler->text : bytes, &copy);
+  if (status != KR_OK) {
+    compiler->status = status;
+    return NULL;
+  }
+  if (!is_inside)
+    return copy.ptr;
+  compiler->kept = copy.ptr;
+  return compiler->kept + at;
+}
+
 static uint32_t kr_emit_constant_index(kr_compiler *compiler, kr_json_type type, kr_str text) {
   kr_json constant = {.type = (uint8_t)type};
   if (type == KR_JSON_STRING || type == KR_JSON_NUMBER) {
-    kr_str copy = {0};
-    kr_status status = kr_arena_copy(&compiler->program->arena, text, &copy);
-    if (status != KR_OK) {
-      compiler->status = status;
+    constant.count = (uint32_t)text.len;
+    constant.text = kr_emit_keep(compiler, text);
+    if (constant.text == NULL)
       return 0;
-    }
-    constant.count = (uint32_t)copy.len;
-    constant.text = copy.ptr;
   }
   uint32_t index = kr_emit_count(&compiler->constants, sizeof(kr_json));
   kr_emit_append(compiler, &compiler->constants, &constant, sizeof(constant));
@@ -155,12 +193,12 @@ static uint32_t kr_emit_step(kr_compiler *compiler, const kr_step *step) {
   for (kr_index_probe at = kr_index_begin(&compiler->step_index, hash); kr_index_next(&at, &row);)
     if (kr_emit_same_step(&steps[row], step))
       return row;
-  kr_step copy = *step;
-  kr_status status = kr_arena_copy(&compiler->program->arena, step->name, &copy.name);
-  if (status != KR_OK)
-    compiler->status = status;
   row = kr_emit_count(&compiler->steps, sizeof(kr_step));
-  kr_emit_append(compiler, &compiler->steps, &copy, sizeof(copy));
+  kr_step *added = kr_emit_row(compiler, &compiler->steps, sizeof(*added));
+  if (added == NULL)
+    return 0;
+  *added = *step;
+  added->name.ptr = kr_emit_keep(compiler, step->name);
   kr_emit_remember(compiler, &compiler->step_index, hash, row);
   return row;
 }
@@ -191,12 +229,14 @@ static uint32_t kr_emit_slot(kr_compiler *compiler, uint32_t parent, uint32_t st
               KR_LIMIT_SLOTS);
     return 0;
   }
-  kr_slot added = {.parent = parent,
-                   .step = step,
-                   .root = node->root,
-                   .is_untrusted = node->is_untrusted,
-                   .secrets = node->secrets};
-  kr_emit_append(compiler, &compiler->slots, &added, sizeof(added));
+  kr_slot *added = kr_emit_row(compiler, &compiler->slots, sizeof(*added));
+  if (added == NULL)
+    return 0;
+  *added = (kr_slot){.parent = parent,
+                     .step = step,
+                     .root = node->root,
+                     .is_untrusted = node->is_untrusted,
+                     .secrets = node->secrets};
   kr_emit_remember(compiler, &compiler->slot_index, hash, row);
   return row;
 }
@@ -574,7 +614,7 @@ static kr_status kr_emit_reference_path(kr_compiler *compiler, const kr_node *no
 
 /* Is it written as it is listed? Brackets, question marks, escapes and blanks make it longer. */
 static bool kr_emit_is_as_written(const kr_node *node) {
-  size_t len = 1 + strlen(kr_root_name(node->root));
+  size_t len = 1 + kr_root_text(node->root).len;
   if (node->root == KR_ROOT_SECRET)
     len += 1 + node->text.len;
   for (unsigned i = 0; i < node->n_steps; i++) {
@@ -600,15 +640,16 @@ static void kr_emit_reference(kr_compiler *compiler, const kr_node *node) {
   while (status == KR_OK && kr_index_next(&at, &row))
     if (kr_str_equal(references[row], path))
       return;
-  kr_str copy = {0};
-  if (status == KR_OK)
-    status = kr_arena_copy(&compiler->program->arena, path, &copy);
   if (status != KR_OK) {
     compiler->status = status;
     return;
   }
   row = kr_emit_count(&compiler->references, sizeof(kr_str));
-  kr_emit_append(compiler, &compiler->references, &copy, sizeof(copy));
+  kr_str *added = kr_emit_row(compiler, &compiler->references, sizeof(*added));
+  if (added == NULL)
+    return;
+  added->ptr = kr_emit_keep(compiler, path);
+  added->len = path.len;
   kr_emit_remember(compiler, &compiler->reference_index, hash, row);
 }
 

@@ -159,7 +159,9 @@ typedef enum kr_root {
   KR_ROOT_COUNT
 } kr_root;
 
+/** "payload"; the text ends in a NUL too. */
 const char *kr_root_name(unsigned root);
+kr_str kr_root_text(unsigned root);
 
 typedef struct kr_instruction {
   uint8_t op;
