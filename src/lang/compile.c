@@ -97,14 +97,14 @@ static kr_status kr_compiler_init(kr_compiler *compiler, const kr_compile_option
 
 /* One block for what most templates of this length need; blocks that double follow by themselves.
  */
-static void kr_compile_expect(kr_compiler *compiler, size_t len) {
+static kr_status kr_compile_expect(kr_compiler *compiler, size_t len) {
   size_t tree = len > KR_COMPILE_TREE_BYTES / KR_COMPILE_TREE_FACTOR ? KR_COMPILE_TREE_BYTES
                                                                      : len * KR_COMPILE_TREE_FACTOR;
   size_t tables = len > KR_COMPILE_TABLES_BYTES / KR_COMPILE_TABLES_FACTOR
                       ? KR_COMPILE_TABLES_BYTES
                       : len * KR_COMPILE_TABLES_FACTOR;
-  kr_arena_reserve(&compiler->scratch, tree);
-  kr_arena_reserve(&compiler->program->arena, tables);
+  KR_TRY(kr_arena_reserve(&compiler->scratch, tree));
+  return kr_arena_reserve(&compiler->program->arena, tables);
 }
 
 /* The field of runtime errors from here on. */
@@ -239,7 +239,7 @@ kr_status kr_compile(kr_str text, const kr_compile_options *options, kr_program 
                      kr_diagnostics *diagnostics) {
   KR_CLEANUP(kr_compiler_done) kr_compiler compiler;
   KR_TRY(kr_compiler_init(&compiler, options, diagnostics));
-  kr_compile_expect(&compiler, text.len);
+  KR_TRY(kr_compile_expect(&compiler, text.len));
   kr_compile_source(&compiler, compiler.source);
   if (compiler.status == KR_OK)
     kr_compile_field(&compiler, text);
