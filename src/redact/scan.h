@@ -29,7 +29,7 @@
 #include "redact/sieve.h"
 #include "redact/token.h"
 
-#define KR_REDACT_PATHS 32u /* readings with escapes kept at once; see kr_redact_paths_arrive */
+#define KR_REDACT_PATHS 64u /* readings with escapes kept at once; see kr_redact_paths_arrive */
 
 /*
  * Readings that stand behind an escape just taken: one group, of all readings
