@@ -10,8 +10,8 @@
 #include "base/arena.h"
 #include "redact/automaton.h"
 #include "redact/redact.h"
-#include "redact/verify.h"
 #include "redact/sieve.h"
+#include "redact/verify.h"
 
 #include <stdatomic.h>
 

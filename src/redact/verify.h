@@ -66,7 +66,8 @@ static inline uint64_t kr_verify_head(kr_str text) {
   return head;
 }
 
-/** Where n_first first bytes are noted: a word of the table, by the highest bits, and two of its bits. */
+/** Where n_first first bytes are noted: a word of the table, by the highest bits, and two of its
+ * bits. */
 static inline uint64_t kr_verify_hash(uint64_t first, unsigned n_first) {
   return (first + n_first) * UINT64_C(0x9E3779B97F4A7C15);
 }
