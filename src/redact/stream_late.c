@@ -100,6 +100,7 @@ static kr_status kr_redact_late_join(const kr_redact_set *older, kr_redact_set *
   KR_TRY(kr_redact_builder_new(&builder, NULL));
   KR_TRY(kr_redact_builder_add_set(builder, older));
   KR_TRY(kr_redact_builder_add_set(builder, newer));
+  kr_redact_builder_set_forms(builder, older->enabled | newer->enabled);
   return kr_redact_builder_build(builder, ret_set, NULL);
 }
 
