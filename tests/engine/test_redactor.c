@@ -486,6 +486,7 @@ static void test_forms_are_left_out(void **state) {
 /* What was under way goes on with the forms it had. */
 static void test_streams_keep_their_forms(void **state) {
   (void)state;
+  const kr_redactor_value late = {.name = text("L"), .value = text("late value")};
   kr_redactor *redactor = redactor_of("open sesame", NULL, NULL);
   kr_text out = {0};
   kr_filter *filter = NULL;
@@ -493,9 +494,11 @@ static void test_streams_keep_their_forms(void **state) {
   must(kr_filter_new_on(redactor, NULL, collect, &out, &filter, &error), &error);
   must(kr_filter_feed(filter, text("open+ses"), &error), &error);
   must(kr_redactor_leave_out(redactor, text("percent"), &error), &error);
-  must(kr_filter_feed(filter, text("ame open+sesame"), &error), &error);
+  must(kr_filter_feed(filter, text("ame open+sesame "), &error), &error);
+  must(kr_redactor_add_value(redactor, &late, &error), &error);
+  must(kr_filter_feed(filter, text("open+sesame late+value"), &error), &error);
   must(kr_filter_finish(filter, &error), &error);
-  assert_string_equal(out.ptr, M " " M);
+  assert_string_equal(out.ptr, M " " M " " M " " M);
   kr_filter_free(filter);
   kr_text_done(&out);
   kr_redactor_free(redactor);
