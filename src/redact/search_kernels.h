@@ -13,6 +13,7 @@
  *
  * No kernel reads outside of the text: the last few places are tested on a copy.
  */
+#include "base/memory.h"
 #include "redact/search_internal.h"
 
 #define KR_INLINE static inline __attribute__((always_inline))
@@ -196,6 +197,7 @@ KR_INLINE size_t kr_kernel_grams4_any(kr_search_walk *walk, const kr_search_pass
     size_t n_places = kr_kernel_count(at, before, stride);
     n_places = n_places < KR_SEARCH_LANES ? n_places : KR_SEARCH_LANES;
     uint64_t places = skip(copy, 1, pass).places & ((1ull << n_places) - 1);
+    kr_wipe(copy, sizeof copy); /* it may hold a value, and the stack stays */
     if (!kr_kernel_verify(walk, pass, at, stride, places))
       return KR_SEARCH_STOPPED;
     at += n_places * stride;
@@ -227,6 +229,7 @@ KR_INLINE size_t kr_kernel_shuffle_any(kr_search_walk *walk, const kr_search_pas
   uint8_t copy[KR_SEARCH_PLACES + KR_SEARCH_SHUFFLE_BYTES] = {0};
   memcpy(copy, walk->text + at, walk->len - at);
   uint64_t places = skip(copy, 1, pass).places & ((1ull << (before - at)) - 1);
+  kr_wipe(copy, sizeof copy);
   return kr_kernel_verify(walk, pass, at, 1, places) ? before : KR_SEARCH_STOPPED;
 }
 
