@@ -25,7 +25,7 @@ class Error(ctypes.Structure):  # kr_error
 
 
 class Value(ctypes.Structure):  # kr_redactor_value
-    _fields_ = [("name", Str), ("value", Str), ("version", ctypes.c_uint32)]
+    _fields_ = [("name", Str), ("value", Str), ("version", ctypes.c_uint32), ("min_search", ctypes.c_uint32)]
 
 
 class Result(ctypes.Structure):  # kr_redactor_result

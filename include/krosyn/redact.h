@@ -45,9 +45,10 @@ typedef struct kr_redact_builder kr_redactor_builder;
 
 /** A value to be removed. Zero what is not used. */
 typedef struct kr_redactor_value {
-  kr_str name;      /* for markers with names and for counts; any bytes */
-  kr_str value;     /* at least one byte that is no blank */
-  uint32_t version; /* for counts; 0: none */
+  kr_str name;         /* for markers with names and for counts; any bytes */
+  kr_str value;        /* at least one byte that is no blank */
+  uint32_t version;    /* for counts; 0: none */
+  uint32_t min_search; /* bytes from which on it, and parts of it, are searched; 0: 4 */
 } kr_redactor_value;
 
 /** Collects values. One thread. */
@@ -56,7 +57,9 @@ KR_API kr_status kr_redactor_builder_new(kr_redactor_builder **ret_builder,
 
 /**
  * Add a value; name and bytes are copied, and the caller wipes its own. Values
- * of 1 to 3 bytes are taken but not searched for (kr_redactor_set_n_short).
+ * of 1 to 3 bytes are taken but not searched for (kr_redactor_set_n_short)
+ * unless min_search asks for it: every such byte of every text is then removed,
+ * which ruins logs and tells who can write into them what the value is.
  *
  * Errors: KR_INVALID (empty, or nothing but blanks), KR_LIMIT (named above), KR_NOMEM.
  */
@@ -66,7 +69,8 @@ KR_API kr_status kr_redactor_builder_add(kr_redactor_builder *builder,
 
 /**
  * Add each value of a JSON array: strings, {"name", "value"} or {"name",
- * "value_b64"} (base64, for bytes that are no text). Values without a name are
+ * "value_b64"} (base64, for bytes that are no text), with "min_search" if wanted
+ * (a number from 1 to KR_REDACTOR_VALUE_BYTES). Values without a name are
  * called "value-1", "value-2", after their place. Errors as above, and
  * KR_INVALID for what is no such list; they tell the item, never its value.
  * After a failure what came before it has been added.
@@ -119,6 +123,17 @@ KR_API kr_status kr_redactor_add(kr_redactor *redactor, kr_redactor_set *set,
 
 /** The same for one value. Errors as kr_redactor_builder_add. */
 KR_API kr_status kr_redactor_add_value(kr_redactor *redactor, const kr_redactor_value *value,
+                                       kr_error *reterr) KR_MUST_USE;
+
+/**
+ * Do not search one form any more, for all values of this redactor, those to
+ * come too. Streams under way keep it. Forms are named as in counts: percent,
+ * json, json-twice, html, base64, hex, line, leaf; values as they are ("raw")
+ * are always searched.
+ *
+ * Errors: KR_INVALID (no such form), KR_NOMEM, those of kr_redactor_now.
+ */
+KR_API kr_status kr_redactor_leave_out(kr_redactor *redactor, kr_str form,
                                        kr_error *reterr) KR_MUST_USE;
 
 /** The set of now, with a reference for the caller. Errors as kr_redactor_new_from_org. */

@@ -43,6 +43,7 @@ typedef enum kr_cli_option {
   KR_CLI_STATS,
   KR_CLI_FAIL_ON_MATCH,
   KR_CLI_IN_PLACE,
+  KR_CLI_NO_FORM,
   KR_CLI_TOKENS,
   KR_CLI_AST,
   KR_CLI_CODE,

@@ -89,12 +89,14 @@ const kr_cli_command kr_cli_commands[] = {
      "{\"name\", \"value\"} or {\"name\", \"value_b64\"}.\n"
      "With --in-place each file is replaced in one step, with its owner and mode; a link is\n"
      "followed. Whatever fails, the file is as it was. Without a find it is not touched.\n"
+     "Forms: percent, json, json-twice, html, base64, hex, line, leaf.\n"
      "\n"
      "  service 2>&1 | krosyn redact --stats >service.log\n"
      "  krosyn redact --values values.json --fail-on-match build.log >/dev/null\n"
      "  krosyn redact --in-place --stats old-logs/*.log\n",
      KR_CLI_BIT(KR_CLI_VALUES) | KR_CLI_BIT(KR_CLI_MARKER_NAMES) | KR_CLI_BIT(KR_CLI_STATS) |
-         KR_CLI_BIT(KR_CLI_FAIL_ON_MATCH) | KR_CLI_BIT(KR_CLI_IN_PLACE),
+         KR_CLI_BIT(KR_CLI_FAIL_ON_MATCH) | KR_CLI_BIT(KR_CLI_IN_PLACE) |
+         KR_CLI_BIT(KR_CLI_NO_FORM),
      0, KR_CLI_ANY_NUMBER, kr_cli_run_redact},
     {"help", "[COMMAND]", "show help for a command", "", 0, 0, 2, kr_cli_run_help},
 };

@@ -40,6 +40,7 @@ const kr_cli_option_row kr_cli_options[KR_CLI_N_OPTIONS] = {
     [KR_CLI_STATS] = {"stats", NULL, "count what was removed, on stderr"},
     [KR_CLI_FAIL_ON_MATCH] = {"fail-on-match", NULL, "exit with 1 when something was removed"},
     [KR_CLI_IN_PLACE] = {"in-place", NULL, "replace each file in one step, or leave it as it is"},
+    [KR_CLI_NO_FORM] = {"no-form", "NAMES", "forms that are not searched: html,leaf"},
     [KR_CLI_TOKENS] = {"tokens", NULL, "the words the template is read as"},
     [KR_CLI_AST] = {"ast", NULL, "the tree, with the context of each hole"},
     [KR_CLI_CODE] = {"code", NULL, "the instructions"},

@@ -33,7 +33,22 @@ static kr_status kr_cli_redact_values(kr_cli_redact *redact, const char *path, k
   return status;
 }
 
-kr_status kr_cli_redact_open(kr_cli_redact *redact, kr_error *error) {
+/* Names of forms, with commas between them. */
+static kr_status kr_cli_redact_leave_out(kr_cli_redact *redact, const char *names,
+                                         kr_error *error) {
+  while (names != NULL) {
+    const char *comma = strchr(names, ',');
+    size_t len = comma == NULL ? strlen(names) : (size_t)(comma - names);
+    kr_str form = {.ptr = (const uint8_t *)names, .len = len};
+    kr_status status = kr_redactor_leave_out(redact->redactor, form, error);
+    if (status != KR_OK)
+      return status;
+    names = comma == NULL ? NULL : comma + 1;
+  }
+  return KR_OK;
+}
+
+static kr_status kr_cli_redact_open_values(kr_cli_redact *redact, kr_error *error) {
   kr_cli *cli = redact->cli;
   void *input =
       mmap(NULL, KR_CLI_READ_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -56,6 +71,13 @@ kr_status kr_cli_redact_open(kr_cli_redact *redact, kr_error *error) {
   if (status != KR_OK)
     return status;
   return kr_redactor_new_from_org(redact->engine, kr_cli_org(cli), &redact->redactor, error);
+}
+
+kr_status kr_cli_redact_open(kr_cli_redact *redact, kr_error *error) {
+  kr_status status = kr_cli_redact_open_values(redact, error);
+  if (status != KR_OK)
+    return status;
+  return kr_cli_redact_leave_out(redact, redact->cli->values[KR_CLI_NO_FORM], error);
 }
 
 void kr_cli_redact_done(kr_cli_redact *redact) {

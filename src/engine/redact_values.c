@@ -25,7 +25,11 @@ void kr_redactor_builder_free(kr_redactor_builder *builder) { kr_redact_builder_
 
 kr_status kr_redactor_builder_add(kr_redactor_builder *builder, const kr_redactor_value *value,
                                   kr_error *reterr) {
-  return kr_redact_builder_add(builder, value->name, value->version, value->value, reterr);
+  const kr_redact_secret secret = {.name = value->name,
+                                   .bytes = value->value,
+                                   .version = value->version,
+                                   .min_search = value->min_search};
+  return kr_redact_builder_add_secret(builder, &secret, reterr);
 }
 
 kr_status kr_redactor_builder_build(kr_redactor_builder *builder, kr_redactor_set **ret_set,
@@ -71,6 +75,18 @@ static kr_status kr_list_value(const kr_json *item, kr_buf *decoded, kr_str *ret
   return kr_buf_explain(decoded, status, "a decoded value", reterr);
 }
 
+/* The number {"min_search"}, 0 when it is not there. */
+static kr_status kr_list_min_search(const kr_json *item, uint32_t *ret_bytes, kr_error *reterr) {
+  const kr_json *given = kr_json_get(item, KR_STR("min_search"));
+  int64_t number = 0;
+  if (given == NULL)
+    return KR_OK;
+  if (!kr_json_to_int(given, &number) || number < 1 || number > KR_REDACT_MAX_VALUE_BYTES)
+    return kr_list_bad_item("has a min_search that is no number of bytes from 1 on", reterr);
+  *ret_bytes = (uint32_t)number;
+  return KR_OK;
+}
+
 /* One item of the list: a string, or an object with a name and a value. */
 static kr_status kr_list_add_item(kr_redact_builder *builder, const kr_json *item, size_t index,
                                   kr_buf *decoded, kr_error *reterr) {
@@ -83,10 +99,10 @@ static kr_status kr_list_add_item(kr_redact_builder *builder, const kr_json *ite
   const kr_json *name = kr_json_get(item, KR_STR("name"));
   if (name != NULL && name->type != KR_JSON_STRING)
     return kr_list_bad_item("has a name that is not a string", reterr);
-  kr_str bytes = {0};
-  KR_TRY(kr_list_value(item, decoded, &bytes, reterr));
-  kr_str label = name == NULL ? kr_str_cstr(number) : kr_json_text(name);
-  return kr_redact_builder_add(builder, label, 0, bytes, reterr);
+  kr_redact_secret secret = {.name = name == NULL ? kr_str_cstr(number) : kr_json_text(name)};
+  KR_TRY(kr_list_value(item, decoded, &secret.bytes, reterr));
+  KR_TRY(kr_list_min_search(item, &secret.min_search, reterr));
+  return kr_redact_builder_add_secret(builder, &secret, reterr);
 }
 
 static kr_status kr_list_add_all(kr_redact_builder *builder, const kr_json *list,

@@ -22,6 +22,7 @@ struct kr_redactor {
   kr_redact_set *stored;    /* NULL without engine */
   uint64_t generation;      /* of stored */
   kr_redact_set *added;
+  uint32_t forms; /* of current: those of its sets that are in here; grows less, under building */
   kr_redact_set *current;
   atomic_uint_fast64_t serial; /* written under mutex */
 };
@@ -67,6 +68,7 @@ static kr_status kr_redactor_make(kr_redact_set *set, kr_redactor **ret_redactor
   }
   atomic_init(&redactor->references, 1);
   atomic_init(&redactor->serial, 1);
+  redactor->forms = KR_REDACT_ALL_FORMS;
   redactor->added = set;
   redactor->current = kr_redact_set_ref(set);
   *ret_redactor = redactor;
@@ -123,6 +125,31 @@ static kr_status kr_redactor_join(kr_redact_set *older, kr_redact_set *newer,
   return KR_OK;
 }
 
+static kr_status kr_redactor_limit_forms(kr_redact_set *set, uint32_t forms,
+                                         kr_redact_set **ret_set, kr_error *reterr) {
+  KR_CLEANUP(kr_redact_builder_freep) kr_redact_builder *builder = NULL;
+  KR_TRY(kr_redact_builder_new(&builder, reterr));
+  if (kr_redact_builder_add_set(builder, set) != KR_OK)
+    return kr_fail_nomem(reterr); /* its values fit into a set before */
+  kr_redact_builder_set_forms(builder, kr_redact_set_forms(set) & forms);
+  return kr_redact_builder_build(builder, ret_set, reterr);
+}
+
+/* With building held: the set of both in the forms of this redactor. stored may be NULL. */
+static kr_status kr_redactor_combine(const kr_redactor *redactor, kr_redact_set *stored,
+                                     kr_redact_set *added, kr_redact_set **ret_set,
+                                     kr_error *reterr) {
+  KR_CLEANUP(kr_redact_set_freep) kr_redact_set *all = NULL;
+  if (stored == NULL)
+    all = kr_redact_set_ref(added);
+  else
+    KR_TRY(kr_redactor_join(stored, added, &all, reterr));
+  if ((kr_redact_set_forms(all) & ~redactor->forms) != 0)
+    return kr_redactor_limit_forms(all, redactor->forms, ret_set, reterr);
+  *ret_set = KR_TAKE(all);
+  return KR_OK;
+}
+
 /* With building held: the organization's set is a newer one. A slower thread may come with an
  * older. */
 static kr_status kr_redactor_store(kr_redactor *redactor, kr_redact_set *stored,
@@ -130,7 +157,7 @@ static kr_status kr_redactor_store(kr_redactor *redactor, kr_redact_set *stored,
   if (redactor->stored != NULL && generation <= redactor->generation)
     return KR_OK;
   kr_redact_set *current = NULL;
-  KR_TRY(kr_redactor_join(stored, redactor->added, &current, reterr));
+  KR_TRY(kr_redactor_combine(redactor, stored, redactor->added, &current, reterr));
   kr_redactor_put(redactor, kr_redact_set_ref(stored), generation,
                   kr_redact_set_ref(redactor->added), current);
   return KR_OK;
@@ -182,10 +209,7 @@ static kr_status kr_redactor_append(kr_redactor *redactor, kr_redact_set *set, k
   KR_CLEANUP(kr_redact_set_freep) kr_redact_set *added = NULL;
   kr_redact_set *current = NULL;
   KR_TRY(kr_redactor_join(redactor->added, set, &added, reterr));
-  if (redactor->stored == NULL)
-    current = kr_redact_set_ref(added);
-  else
-    KR_TRY(kr_redactor_join(redactor->stored, added, &current, reterr));
+  KR_TRY(kr_redactor_combine(redactor, redactor->stored, added, &current, reterr));
   kr_redact_set *stored = redactor->stored == NULL ? NULL : kr_redact_set_ref(redactor->stored);
   kr_redactor_put(redactor, stored, redactor->generation, KR_TAKE(added), current);
   return KR_OK;
@@ -206,4 +230,33 @@ kr_status kr_redactor_add_value(kr_redactor *redactor, const kr_redactor_value *
   KR_TRY(kr_redactor_builder_add(builder, value, reterr));
   KR_TRY(kr_redactor_builder_build(builder, &set, reterr));
   return kr_redactor_add(redactor, set, reterr);
+}
+
+/* With building held. */
+static kr_status kr_redactor_narrow(kr_redactor *redactor, uint32_t forms, kr_error *reterr) {
+  kr_redact_set *current = NULL;
+  uint32_t before = redactor->forms;
+  redactor->forms = forms;
+  kr_status status =
+      kr_redactor_combine(redactor, redactor->stored, redactor->added, &current, reterr);
+  if (status != KR_OK) {
+    redactor->forms = before;
+    return status;
+  }
+  kr_redact_set *stored = redactor->stored == NULL ? NULL : kr_redact_set_ref(redactor->stored);
+  kr_redactor_put(redactor, stored, redactor->generation, kr_redact_set_ref(redactor->added),
+                  current);
+  return KR_OK;
+}
+
+kr_status kr_redactor_leave_out(kr_redactor *redactor, kr_str form, kr_error *reterr) {
+  kr_redact_form left_out = kr_redact_form_named(form);
+  if (left_out <= KR_FORM_RAW || left_out >= KR_FORM_COUNT)
+    return kr_fail_hint(reterr, KR_INVALID, "there is no such form to leave out",
+                        "forms: percent, json, json-twice, html, base64, hex, line, leaf");
+  (void)pthread_mutex_lock(&redactor->building);
+  kr_status status =
+      kr_redactor_narrow(redactor, redactor->forms & ~KR_REDACT_FORM_BIT(left_out), reterr);
+  (void)pthread_mutex_unlock(&redactor->building);
+  return status;
 }

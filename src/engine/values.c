@@ -168,6 +168,7 @@ kr_status kr_values_join(kr_redact_set *older, kr_redact_set *newer, kr_redact_s
     return kr_fail_nomem(reterr);
   if (status != KR_OK)
     return kr_fail(reterr, status, "the secrets of an organization changed too much during a run");
+  kr_redact_builder_set_forms(builder, kr_redact_set_forms(older) | kr_redact_set_forms(newer));
   return kr_redact_builder_build(builder, ret_set, reterr);
 }
 

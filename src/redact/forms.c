@@ -17,29 +17,29 @@ static kr_status kr_redact_forms_put(kr_buf *patterns, kr_redact_pattern pattern
   return kr_buf_append(patterns, kr_str_from(&pattern, sizeof(pattern)));
 }
 
-static kr_status kr_redact_forms_core(kr_str padded, size_t k, kr_base64_alphabet alphabet,
-                                      kr_arena *arena, kr_str *ret_core) {
+static kr_status kr_redact_forms_core(kr_redact_patterns *patterns, size_t k,
+                                      kr_base64_alphabet alphabet, kr_str *ret_core) {
   size_t from = (8 * k + 5) / 6;
-  size_t to = 8 * padded.len / 6;
-  KR_CLEANUP(kr_buf_done) kr_buf text = KR_BUF_INIT(2 * padded.len + 8, kr_sensitive_memory());
-  KR_TRY(kr_base64_encode(padded, alphabet, false, &text));
-  return kr_arena_copy(arena, kr_str_slice(kr_buf_str(&text), from, to), ret_core);
+  size_t to = 8 * patterns->padded.len / 6;
+  patterns->encoded.len = 0;
+  KR_TRY(kr_base64_encode(kr_buf_str(&patterns->padded), alphabet, false, &patterns->encoded));
+  kr_str text = kr_buf_str(&patterns->encoded);
+  return kr_arena_copy(&patterns->arena, kr_str_slice(text, from, to), ret_core);
 }
 
 static kr_status kr_redact_forms_base64(kr_redact_patterns *patterns, kr_redact_pattern pattern,
                                         kr_str part, size_t k) {
-  KR_CLEANUP(kr_buf_done) kr_buf padded = KR_BUF_INIT(part.len + 2, kr_sensitive_memory());
-  KR_TRY(kr_buf_append(&padded, kr_str_from("\0\0", k)));
-  KR_TRY(kr_buf_append(&padded, part));
-  kr_str text = kr_buf_str(&padded);
+  patterns->padded.len = 0;
+  KR_TRY(kr_buf_append(&patterns->padded, kr_str_from("\0\0", k)));
+  KR_TRY(kr_buf_append(&patterns->padded, part));
   pattern.widens_left = k != 0;
-  pattern.widens_right = text.len % 3 != 0;
-  KR_TRY(kr_redact_forms_core(text, k, KR_BASE64_STANDARD, &patterns->arena, &pattern.bytes));
+  pattern.widens_right = patterns->padded.len % 3 != 0;
+  KR_TRY(kr_redact_forms_core(patterns, k, KR_BASE64_STANDARD, &pattern.bytes));
   if (pattern.bytes.len < KR_REDACT_ENCODED_CHARACTERS)
     return KR_OK;
   KR_TRY(kr_redact_forms_put(&patterns->forms, pattern));
   kr_str standard = pattern.bytes;
-  KR_TRY(kr_redact_forms_core(text, k, KR_BASE64_URL, &patterns->arena, &pattern.bytes));
+  KR_TRY(kr_redact_forms_core(patterns, k, KR_BASE64_URL, &pattern.bytes));
   if (kr_str_equal(standard, pattern.bytes))
     return KR_OK;
   return kr_redact_forms_put(&patterns->forms, pattern);
@@ -47,11 +47,11 @@ static kr_status kr_redact_forms_base64(kr_redact_patterns *patterns, kr_redact_
 
 static kr_status kr_redact_forms_hex(kr_redact_patterns *patterns, kr_redact_pattern pattern,
                                      kr_str part) {
-  KR_CLEANUP(kr_buf_done) kr_buf text = KR_BUF_INIT(2 * part.len, kr_sensitive_memory());
-  KR_TRY(kr_hex_encode(part, &text));
-  if (text.len < KR_REDACT_ENCODED_CHARACTERS)
+  patterns->encoded.len = 0;
+  KR_TRY(kr_hex_encode(part, &patterns->encoded));
+  if (patterns->encoded.len < KR_REDACT_ENCODED_CHARACTERS)
     return KR_OK;
-  KR_TRY(kr_arena_copy(&patterns->arena, kr_buf_str(&text), &pattern.bytes));
+  KR_TRY(kr_arena_copy(&patterns->arena, kr_buf_str(&patterns->encoded), &pattern.bytes));
   return kr_redact_forms_put(&patterns->hex, pattern);
 }
 
@@ -72,7 +72,9 @@ kr_redact_patterns kr_redact_patterns_init(void) {
   return (kr_redact_patterns){.arena = KR_ARENA_INIT(SIZE_MAX, kr_sensitive_memory()),
                               .forms = KR_BUF_INIT(SIZE_MAX, kr_sensitive_memory()),
                               .hex = KR_BUF_INIT(SIZE_MAX, kr_sensitive_memory()),
-                              .parts = KR_BUF_INIT(SIZE_MAX, kr_sensitive_memory())};
+                              .parts = KR_BUF_INIT(SIZE_MAX, kr_sensitive_memory()),
+                              .padded = KR_BUF_INIT(SIZE_MAX, kr_sensitive_memory()),
+                              .encoded = KR_BUF_INIT(SIZE_MAX, kr_sensitive_memory())};
 }
 
 void kr_redact_patterns_done(kr_redact_patterns *patterns) {
@@ -80,6 +82,8 @@ void kr_redact_patterns_done(kr_redact_patterns *patterns) {
   kr_buf_done(&patterns->forms);
   kr_buf_done(&patterns->hex);
   kr_buf_done(&patterns->parts);
+  kr_buf_done(&patterns->padded);
+  kr_buf_done(&patterns->encoded);
 }
 
 kr_status kr_redact_patterns_add(kr_redact_patterns *patterns, const kr_redact_set *set,

@@ -48,6 +48,8 @@ typedef enum kr_redact_form {
 #define KR_REDACT_ALL_FORMS (KR_REDACT_FORM_BIT(KR_FORM_COUNT) - 1u)
 
 const char *kr_redact_form_name(kr_redact_form form); /* "span", "raw", ... static */
+/** The form of that name; KR_FORM_COUNT: there is none. */
+kr_redact_form kr_redact_form_named(kr_str name);
 
 typedef struct kr_redact_set kr_redact_set;
 typedef struct kr_redact_builder kr_redact_builder;
@@ -78,7 +80,8 @@ kr_status kr_redact_builder_add_secret(kr_redact_builder *builder, const kr_reda
 /**
  * Search only these forms, a mask of KR_REDACT_FORM_BIT; values as they are
  * always. For the next set built, which then follows it everywhere; after that
- * all are on again, and a set made from another one does not inherit it.
+ * all are on again, and a set made from another one does not inherit it. What
+ * joins two sets searches the forms of both.
  */
 void kr_redact_builder_set_forms(kr_redact_builder *builder, uint32_t forms);
 
@@ -95,6 +98,7 @@ kr_redact_set *kr_redact_set_ref(kr_redact_set *set);
 void kr_redact_set_free(kr_redact_set *set);
 KR_DEFINE_FREEP(kr_redact_set_freep, kr_redact_set, kr_redact_set_free)
 
+uint32_t kr_redact_set_forms(const kr_redact_set *set); /* that are searched, a mask */
 size_t kr_redact_set_n_values(const kr_redact_set *set);
 size_t kr_redact_set_n_short(const kr_redact_set *set); /* values not searched by value */
 /** Is there a value of more than len bytes? For deciding how much of a cut text may be kept. */

@@ -19,6 +19,13 @@ const char *kr_redact_form_name(kr_redact_form form) {
   return (unsigned)form < KR_FORM_COUNT ? names[form] : "unknown";
 }
 
+kr_redact_form kr_redact_form_named(kr_str name) {
+  kr_redact_form form = KR_FORM_SPAN;
+  while (form < KR_FORM_COUNT && !kr_str_equal(name, kr_str_cstr(kr_redact_form_name(form))))
+    form++;
+  return form;
+}
+
 static void kr_redact_builder_clear(kr_redact_builder *builder) {
   kr_arena_done(&builder->arena);
   kr_buf_done(&builder->entries);
@@ -223,6 +230,8 @@ void kr_redact_set_free(kr_redact_set *set) {
   kr_arena_done(&set->arena);
   free(set);
 }
+
+uint32_t kr_redact_set_forms(const kr_redact_set *set) { return set->enabled; }
 
 size_t kr_redact_set_n_values(const kr_redact_set *set) {
   return kr_redact_n_entries(&set->entries);

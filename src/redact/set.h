@@ -30,7 +30,9 @@ typedef struct kr_redact_patterns {
   kr_arena arena; /* bytes of patterns that are not in the value itself */
   kr_buf forms;   /* kr_redact_pattern, for the automaton of that name */
   kr_buf hex;
-  kr_buf parts; /* of the value that is being added */
+  kr_buf parts;  /* of the value that is being added */
+  kr_buf padded; /* of the form that is being made; here, since new sensitive memory is dear */
+  kr_buf encoded;
 } kr_redact_patterns;
 
 /** What the exact scanner walks. */

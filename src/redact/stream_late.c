@@ -75,16 +75,19 @@ kr_status kr_redact_late_settle(kr_redact_stream *stream) {
 
 /* ---- the newer set ---- */
 
-/* Does newer begin with all values of older, in order? Then its indexes are good for both. */
+/*
+ * Does newer begin with all values of older, in order, and search them at least
+ * as older does? Then its indexes are good for both.
+ */
 static bool kr_redact_late_extends(const kr_redact_set *newer, const kr_redact_set *older) {
   size_t n_values = kr_redact_set_n_values(older);
-  if (kr_redact_set_n_values(newer) < n_values)
+  if (kr_redact_set_n_values(newer) < n_values || (older->enabled & ~newer->enabled) != 0)
     return false;
   for (size_t i = 0; i < n_values; i++) {
     const kr_redact_entry *a = kr_redact_entry_at(older, i);
     const kr_redact_entry *b = kr_redact_entry_at(newer, i);
-    if (a->version != b->version || !kr_str_equal(a->name, b->name) ||
-        !kr_str_equal(a->value, b->value))
+    if (a->version != b->version || a->min_search < b->min_search ||
+        !kr_str_equal(a->name, b->name) || !kr_str_equal(a->value, b->value))
       return false;
   }
   return true;
@@ -100,6 +103,7 @@ static kr_status kr_redact_late_join(const kr_redact_set *older, kr_redact_set *
   KR_TRY(kr_redact_builder_new(&builder, NULL));
   KR_TRY(kr_redact_builder_add_set(builder, older));
   KR_TRY(kr_redact_builder_add_set(builder, newer));
+  kr_redact_builder_set_forms(builder, older->enabled | newer->enabled);
   return kr_redact_builder_build(builder, ret_set, NULL);
 }
 
@@ -186,8 +190,8 @@ static kr_status kr_redact_late_take(kr_redact_stream *stream, kr_redact_set *ne
   KR_TRY(kr_redact_late_join(stream->set, newer, &joined));
   kr_redact_set_free(stream->given);
   stream->given = kr_redact_set_ref(newer);
-  if (kr_redact_set_n_values(joined) == kr_redact_set_n_values(stream->set))
-    return KR_OK;
+  if (kr_redact_late_extends(stream->set, joined))
+    return KR_OK; /* nothing new */
   return kr_redact_late_restart(stream, joined);
 }
 

@@ -7,7 +7,7 @@
  *
  *   items   "ab" <- "abcab" <- "abcabd"   "abd"   "b" ...
  *
- * and a table of their first bytes: 8, or 4 or 1 of those that are shorter. Two
+ * and a table of their first bytes: 8, or 4 or 1 of those that are shorter. Three
  * bits of one word are set for each, so at most bytes of a text one look says
  * that nothing begins there.
  */
@@ -66,12 +66,13 @@ static inline uint64_t kr_verify_head(kr_str text) {
   return head;
 }
 
-/** Where n_first first bytes are noted: a word of the table, by the highest bits, and two of its bits. */
+/** Where n_first first bytes are noted: a word, by the highest bits, and three bits of it. */
 static inline uint64_t kr_verify_hash(uint64_t first, unsigned n_first) {
   return (first + n_first) * UINT64_C(0x9E3779B97F4A7C15);
 }
 static inline uint64_t kr_verify_mask(uint64_t hash) {
-  return UINT64_C(1) << (hash >> 30 & 63) | UINT64_C(1) << (hash >> 36 & 63);
+  return UINT64_C(1) << (hash >> 24 & 63) | UINT64_C(1) << (hash >> 30 & 63) |
+         UINT64_C(1) << (hash >> 36 & 63);
 }
 
 #endif

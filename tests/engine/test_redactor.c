@@ -132,6 +132,11 @@ static void test_lists(void **state) {
       {"[]", KR_OK, "", 0},
       {"[\"canary-1\"", KR_INVALID, "not a JSON document", 0},
       {"{\"value\":\"canary-1\"}", KR_INVALID, "not a JSON array", 0},
+      {"[{\"value\":\"abc\",\"min_search\":3},{\"value\":\"abcd\",\"min_search\":65536}]", KR_OK,
+       "", 2},
+      {"[{\"value\":\"canary-1\",\"min_search\":0}]", KR_INVALID, "min_search", 0},
+      {"[{\"value\":\"canary-1\",\"min_search\":65537}]", KR_INVALID, "min_search", 0},
+      {"[{\"value\":\"canary-1\",\"min_search\":\"4\"}]", KR_INVALID, "min_search", 0},
       {"[\"canary-1\", 17]", KR_INVALID, "item 2 of the values: it is neither", 0},
       {"[{\"value\":\"canary-1\",\"value_b64\":\"Y2FuYXJ5\"}]", KR_INVALID, "exactly one of", 0},
       {"[{\"name\":\"canary-1\"}]", KR_INVALID, "exactly one of", 0},
@@ -448,6 +453,71 @@ static void test_a_failing_write_sticks(void **state) {
   kr_redactor_free(redactor);
 }
 
+static void assert_redacted(kr_redactor *redactor, const char *in, const char *expected) {
+  kr_redactor_scratch *scratch = scratch_on(redactor);
+  kr_redactor_result result = {0};
+  kr_error error = {0};
+  must(kr_redactor_bytes(scratch, text(in), &result, &error), &error);
+  assert_bytes(result.bytes, expected);
+  kr_redactor_scratch_free(scratch);
+}
+
+/* Left out is left out of all values, those that come later too; the rest is searched as before. */
+static void test_forms_are_left_out(void **state) {
+  (void)state;
+  const kr_redactor_value late = {.name = text("L"), .value = text("late value")};
+  kr_redactor *redactor = redactor_of("open sesame", NULL, NULL);
+  kr_error error = {0};
+  assert_redacted(redactor, "open+sesame open sesame", M " " M);
+  must(kr_redactor_leave_out(redactor, text("percent"), &error), &error);
+  assert_redacted(redactor, "open+sesame open sesame", "open+sesame " M);
+  must(kr_redactor_add_value(redactor, &late, &error), &error);
+  assert_redacted(redactor, "late%20value late value", "late%20value " M);
+  must(kr_redactor_leave_out(redactor, text("hex"), &error), &error);
+  assert_redacted(redactor, "6f70656e20736573616d65 open+sesame late\\u0020value",
+                  "6f70656e20736573616d65 open+sesame " M);
+  static const char *const unknown[] = {"raw", "span", "unknown", "", "Percent", "percent,hex"};
+  for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++)
+    assert_int_equal(kr_redactor_leave_out(redactor, text(unknown[i]), &error), KR_INVALID);
+  assert_non_null(strstr(error.hint, "json-twice"));
+  kr_redactor_free(redactor);
+}
+
+/* What was under way goes on with the forms it had. */
+static void test_streams_keep_their_forms(void **state) {
+  (void)state;
+  const kr_redactor_value late = {.name = text("L"), .value = text("late value")};
+  kr_redactor *redactor = redactor_of("open sesame", NULL, NULL);
+  kr_text out = {0};
+  kr_filter *filter = NULL;
+  kr_error error = {0};
+  must(kr_filter_new_on(redactor, NULL, collect, &out, &filter, &error), &error);
+  must(kr_filter_feed(filter, text("open+ses"), &error), &error);
+  must(kr_redactor_leave_out(redactor, text("percent"), &error), &error);
+  must(kr_filter_feed(filter, text("ame open+sesame "), &error), &error);
+  must(kr_redactor_add_value(redactor, &late, &error), &error);
+  must(kr_filter_feed(filter, text("open+sesame late+value"), &error), &error);
+  must(kr_filter_finish(filter, &error), &error);
+  assert_string_equal(out.ptr, M " " M " " M " " M);
+  kr_filter_free(filter);
+  kr_text_done(&out);
+  kr_redactor_free(redactor);
+}
+
+static void test_short_values_when_asked(void **state) {
+  (void)state;
+  const kr_redactor_value value = {.name = text("PIN"), .value = text("042"), .min_search = 3};
+  kr_redactor *redactor = redactor_of("abc", NULL, NULL);
+  kr_redactor_set *now = NULL;
+  kr_error error = {0};
+  must(kr_redactor_add_value(redactor, &value, &error), &error);
+  assert_redacted(redactor, "abc 042 %3042", "abc " M " " M);
+  must(kr_redactor_now(redactor, &now, &error), &error);
+  assert_int_equal(kr_redactor_set_n_short(now), 1);
+  kr_redactor_set_free(now);
+  kr_redactor_free(redactor);
+}
+
 /* Short values are not searched for, so a set may quickly have very many. */
 static kr_redactor_set *many_values(uint32_t first_version, uint32_t n) {
   kr_redactor_builder *builder = NULL;
@@ -639,6 +709,9 @@ int main(void) {
       TEST(test_flush_takes_values_and_writes_nothing_undecided),
       TEST(test_handles_keep_what_they_need),
       TEST(test_a_failing_write_sticks),
+      TEST(test_forms_are_left_out),
+      TEST(test_streams_keep_their_forms),
+      TEST(test_short_values_when_asked),
       TEST(test_values_that_do_not_fit_change_nothing),
       TEST_HOME(test_an_organizations_values_are_those_of_now),
       TEST_HOME(test_added_and_stored_values_together),

@@ -22,7 +22,7 @@
 #define BEFORE "before:"
 
 /* Bits of forms in requests, in this order. */
-static const kr_redact_form forms_here[] = {KR_FORM_PERCENT, KR_FORM_JSON, KR_FORM_JSON_TWICE,
+static const kr_redact_form forms_here[] = {KR_FORM_PERCENT, KR_FORM_JSON,   KR_FORM_JSON_TWICE,
                                             KR_FORM_HTML,    KR_FORM_BASE64, KR_FORM_HEX,
                                             KR_FORM_LINE,    KR_FORM_LEAF};
 #define N_FORMS_HERE (sizeof(forms_here) / sizeof(forms_here[0]))

@@ -509,9 +509,43 @@ static void unchanged_is_not_copied(void **state) {
   kr_redact_report_done(&report);
 }
 
+/* A set with the same value that searches more, or less: a stream goes on with the most it had. */
+static void late_forms(void **state) {
+  static const struct {
+    uint32_t forms;
+    uint32_t min_search;
+  } rows[] = {{0, 7}, {KR_REDACT_FORM_BIT(KR_FORM_PERCENT), 7}, {0, 6}, {0, 7}};
+  static const char *const expected[] = {"se%73ame sesame", "se%73ame sesame", M " " M, M " " M};
+  kr_redact_set *sets[4];
+  (void)state;
+  for (size_t i = 0; i < 4; i++) {
+    const kr_redact_secret secret = {
+        .name = KR_STR("V"), .bytes = KR_STR("sesame"), .min_search = rows[i].min_search};
+    KR_CLEANUP(kr_redact_builder_freep) kr_redact_builder *builder = NULL;
+    assert_int_equal(kr_redact_builder_new(&builder, NULL), KR_OK);
+    assert_int_equal(kr_redact_builder_add_secret(builder, &secret, NULL), KR_OK);
+    kr_redact_builder_set_forms(builder, rows[i].forms);
+    assert_int_equal(kr_redact_builder_build(builder, &sets[i], NULL), KR_OK);
+  }
+  KR_CLEANUP(kr_buf_done) kr_buf out = KR_BUF_INIT(10000, NULL);
+  KR_CLEANUP(kr_redact_stream_freep) kr_redact_stream *stream = NULL;
+  assert_int_equal(kr_redact_stream_new(sets[0], NULL, collect, &out, &stream, NULL), KR_OK);
+  kr_redact_stream_keep(stream);
+  for (size_t i = 0; i < 4; i++) {
+    out.len = 0;
+    assert_int_equal(kr_redact_stream_update(stream, sets[i]), KR_OK);
+    assert_int_equal(kr_redact_stream_feed(stream, KR_STR("se%73ame sesame|")), KR_OK);
+    out.len -= out.len > 0 && out.ptr[out.len - 1] == '|';
+    assert_text(&out, expected[i]);
+    kr_redact_set_free(sets[i]);
+  }
+  assert_int_equal(kr_redact_stream_finish(stream), KR_OK);
+}
+
 int main(void) {
   static struct CMUnitTest tests[N_ROWS];
   const struct CMUnitTest others[] = {
+      cmocka_unit_test(late_forms),
       cmocka_unit_test(every_split),
       cmocka_unit_test(two_updates),
       cmocka_unit_test(nothing_is_forgotten),
