@@ -48,7 +48,7 @@ size_t kr_plain_clean_len(kr_str text, bool reads_plus);
 
 /**
  * Read text[0, len), len at most KR_PLAIN_PIECE_BYTES; escapes that start in it
- * may end behind it, within text. Writes at most len bytes of output (and up to
+ * may end behind it, within text. Writes at most len + 3 bytes of output (and up to
  * KR_PLAIN_SLACK_BYTES of garbage behind them) to out; map[i] becomes the number
  * of bytes written when 64 * i raw bytes were read, for 64 * i <= len, and one
  * more entry with the number of all. Returns that number.
