@@ -43,7 +43,8 @@ static kr_program *kr_job_compile(kr_str text, kr_sink sink) {
   static kr_secret_names names;
   static kr_diagnostics diagnostics;
   names.count = 0;
-  kr_compile_options options = {.sink = sink, .field = "bench", .secrets = &names};
+  kr_compile_options options = {
+      .sink = sink, .field = "bench", .secrets = &names, .evaluator = kr_vm_evaluator()};
   kr_program *program = NULL;
   if (kr_compile(text, &options, &program, &diagnostics) != KR_OK)
     kr_bench_die("compile", diagnostics.count ? diagnostics.items[0].error.message : "failed");

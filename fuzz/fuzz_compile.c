@@ -92,7 +92,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                                 .field = "fuzz",
                                 .secrets = &names,
                                 .allow_raw = true,
-                                .is_processed_open = true};
+                                .is_processed_open = true,
+                                .evaluator = kr_vm_evaluator()};
   kr_program *program = NULL;
   kr_str text = kr_str_from(data + 1, size - 1);
   kr_status status = kr_compile(text, &options, &program, &diagnostics);

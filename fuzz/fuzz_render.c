@@ -209,7 +209,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                                 .allow_raw = (data[1] & 4) != 0,
                                 .decide_on_secrets = (data[1] & 64) != 0,
                                 .secrets = &state.names,
-                                .is_processed_open = true};
+                                .is_processed_open = true,
+                                .evaluator = kr_vm_evaluator()};
   kr_program *program = NULL;
   kr_secret_source secrets = {.values = state.values, .names = &state.names};
   kr_random random = {.fill = kr_fuzz_random};

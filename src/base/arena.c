@@ -77,6 +77,13 @@ void *kr_arena_alloc(kr_arena *arena, size_t len) {
   return ptr;
 }
 
+kr_status kr_arena_reserve(kr_arena *arena, size_t len) {
+  arena->hit_limit = false;
+  if (len <= (size_t)(arena->end - arena->next) || kr_arena_grow(arena, len))
+    return KR_OK;
+  return kr_arena_why(arena);
+}
+
 void *kr_arena_calloc(kr_arena *arena, size_t n_items, size_t item_size) {
   size_t len = 0;
   arena->hit_limit = false;

@@ -40,6 +40,9 @@ typedef struct kr_arena {
 /** len bytes, not cleared; NULL when out of memory or over the limit (kr_arena_why). */
 void *kr_arena_alloc(kr_arena *arena, size_t len) KR_MUST_USE;
 
+/** Room for len bytes in one block, so that no other follows them. KR_NOMEM or KR_LIMIT. */
+kr_status kr_arena_reserve(kr_arena *arena, size_t len) KR_MUST_USE;
+
 /** n_items * item_size bytes, cleared; NULL also when the product overflows. */
 void *kr_arena_calloc(kr_arena *arena, size_t n_items, size_t item_size) KR_MUST_USE;
 

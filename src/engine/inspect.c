@@ -5,6 +5,7 @@
  */
 #include "base/buf.h"
 #include "lang/program.h"
+#include "vm/render.h"
 #include "json/json.h"
 
 #include <krosyn/krosyn.h>
@@ -101,8 +102,11 @@ kr_status kr_dump(const kr_dump_options *options, kr_text *ret_text, kr_finding_
   KR_CLEANUP(kr_buf_done) kr_buf out = KR_BUF_INIT(KR_DUMP_BYTES, NULL);
   kr_secret_names names = {0};
   kr_diagnostics diagnostics = {0};
-  kr_compile_options compile = {
-      .sink = KR_SINK_TEXT, .allow_raw = true, .secrets = &names, .is_processed_open = true};
+  kr_compile_options compile = {.sink = KR_SINK_TEXT,
+                                .allow_raw = true,
+                                .secrets = &names,
+                                .is_processed_open = true,
+                                .evaluator = kr_vm_evaluator()};
   if (options->sink != NULL && !kr_sink_from_name(kr_str_cstr(options->sink), &compile.sink))
     return kr_fail_hint(reterr, KR_INVALID, "there is no such sink",
                         "one of: url, query, header, json, form, xml, text, condition, value");

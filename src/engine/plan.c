@@ -4,6 +4,7 @@
  * each process field's marks are known to the templates after it.
  */
 #include "engine/plan.h"
+#include "vm/render.h"
 
 #include <stdio.h>
 
@@ -77,7 +78,8 @@ static kr_status kr_planner_compile(kr_planner *planner, kr_sink sink, const kr_
                                       .secrets = &plan->names,
                                       .fields = plan->marks,
                                       .n_fields = planner->n_fields_known,
-                                      .is_processed_open = false};
+                                      .is_processed_open = false,
+                                      .evaluator = kr_vm_evaluator()};
   kr_status status = body == NULL
                          ? kr_compile(item->text, &options, &item->program, planner->diagnostics)
                          : kr_compile_body(body, &options, &item->program, planner->diagnostics);

@@ -75,7 +75,8 @@ static kr_status kr_preview_compile(kr_previewer *previewer, kr_sink sink, kr_fi
                                       .missing = KR_MISSING_STRICT,
                                       .secrets = &previewer->names,
                                       .decide_on_secrets = previewer->decide_on_secrets,
-                                      .is_processed_open = true};
+                                      .is_processed_open = true,
+                                      .evaluator = kr_vm_evaluator()};
   kr_status status =
       kr_compile(previewer->options->text, &options, &previewer->program, &previewer->diagnostics);
   KR_TRY(kr_preview_findings(previewer, visit, ctx));

@@ -277,7 +277,10 @@ static void kr_check_children(kr_compiler *compiler, kr_node *node) {
   }
 }
 
+bool kr_check_is_scalar(const kr_node *node) { return strchr("snb", kr_check_type(node)) != NULL; }
+
 static void kr_check_call(kr_compiler *compiler, kr_node *node) {
+  size_t n_errors = compiler->diagnostics->n_errors;
   kr_check_children(compiler, node);
   if (node->function >= KR_FUNCTION_COUNT)
     return; /* reported by the parser */
@@ -288,6 +291,8 @@ static void kr_check_call(kr_compiler *compiler, kr_node *node) {
     node->secrets = 0; /* one report is enough */
   else if (row->params[0] == 'p')
     kr_check_pattern(compiler, node);
+  if (compiler->diagnostics->n_errors == n_errors)
+    kr_fold_call(compiler, node);
   if (node->secrets == 0 || node->n_steps == 0)
     return;
   for (unsigned i = 0; i < node->n_steps; i++)
@@ -354,11 +359,12 @@ void kr_check_node(kr_compiler *compiler, kr_node *node) {
   case KR_NODE_ARRAY:
   case KR_NODE_OBJECT:
     kr_check_children(compiler, node);
-    return;
+    break;
   case KR_NODE_STRING:
     kr_check_string(compiler, node);
-    return;
+    break;
   default:
-    return;
+    break;
   }
+  kr_fold_literal(compiler, node);
 }

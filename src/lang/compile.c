@@ -15,6 +15,11 @@
 #define KR_COMPILE_SCRATCH_BYTES (64u * 1024u * 1024u)
 #define KR_COMPILE_PROGRAM_BYTES (64u * 1024u * 1024u)
 #define KR_COMPILE_FIRST_ROWS 32u
+#define KR_COMPILE_TREE_FACTOR                                                                     \
+  12u /* bytes of the tree for each of the text, in templates of fields */
+#define KR_COMPILE_TREE_BYTES (64u * 1024u) /* at most so many at once */
+#define KR_COMPILE_TABLES_FACTOR 8u         /* the same of the program */
+#define KR_COMPILE_TABLES_BYTES (8u * 1024u)
 #define KR_COMPILE_PATH_BYTES 4096u /* of the path of a leaf */
 
 static void kr_compile_free_patterns(const kr_pattern *patterns, size_t n_patterns) {
@@ -41,6 +46,8 @@ static void kr_compiler_done(kr_compiler *compiler) {
   kr_index_done(&compiler->step_index);
   kr_index_done(&compiler->slot_index);
   kr_index_done(&compiler->reference_index);
+  if (compiler->evaluation != NULL)
+    compiler->options->evaluator->end(compiler->evaluation);
   kr_program_free(compiler->program);
 }
 
@@ -74,7 +81,8 @@ static kr_status kr_compiler_init(kr_compiler *compiler, const kr_compile_option
                             .sites = table,
                             .patterns = table,
                             .guards = table,
-                            .path = KR_BUF_INIT(KR_LIMIT_TEMPLATE_BYTES * 2, NULL)};
+                            .path = KR_BUF_INIT(KR_LIMIT_TEMPLATE_BYTES * 2, NULL),
+                            .fold_fuel = KR_LIMIT_FOLD_FUEL};
   diagnostics->count = 0;
   diagnostics->n_errors = 0;
   compiler->program = calloc(1, sizeof(kr_program));
@@ -85,6 +93,18 @@ static kr_status kr_compiler_init(kr_compiler *compiler, const kr_compile_option
   compiler->program->missing =
       options->sink == KR_SINK_CONDITION ? KR_MISSING_NULLISH : options->missing;
   return kr_compiler_reserve(compiler);
+}
+
+/* One block for what most templates of this length need; blocks that double follow by themselves.
+ */
+static kr_status kr_compile_expect(kr_compiler *compiler, size_t len) {
+  size_t tree = len > KR_COMPILE_TREE_BYTES / KR_COMPILE_TREE_FACTOR ? KR_COMPILE_TREE_BYTES
+                                                                     : len * KR_COMPILE_TREE_FACTOR;
+  size_t tables = len > KR_COMPILE_TABLES_BYTES / KR_COMPILE_TABLES_FACTOR
+                      ? KR_COMPILE_TABLES_BYTES
+                      : len * KR_COMPILE_TABLES_FACTOR;
+  KR_TRY(kr_arena_reserve(&compiler->scratch, tree));
+  return kr_arena_reserve(&compiler->program->arena, tables);
 }
 
 /* The field of runtime errors from here on. */
@@ -116,6 +136,7 @@ static void kr_compile_condition(kr_compiler *compiler, const kr_node *node) {
 static bool kr_compile_prepare(kr_compiler *compiler, kr_str text, kr_field *field) {
   size_t n_errors = compiler->diagnostics->n_errors;
   compiler->text = text;
+  compiler->kept = NULL;
   bool is_parsed = kr_parse_field(compiler, field);
   if (!is_parsed && field->expression == NULL && field->parts == NULL)
     return false;
@@ -218,6 +239,7 @@ kr_status kr_compile(kr_str text, const kr_compile_options *options, kr_program 
                      kr_diagnostics *diagnostics) {
   KR_CLEANUP(kr_compiler_done) kr_compiler compiler;
   KR_TRY(kr_compiler_init(&compiler, options, diagnostics));
+  KR_TRY(kr_compile_expect(&compiler, text.len));
   kr_compile_source(&compiler, compiler.source);
   if (compiler.status == KR_OK)
     kr_compile_field(&compiler, text);

@@ -60,6 +60,35 @@ typedef struct kr_field_marks {
   bool is_untrusted;
 } kr_field_marks;
 
+typedef struct kr_program kr_program;
+
+/**
+ * Runs what a template says with literals alone, so that the compiler can put
+ * the result in its place. lang runs nothing itself: kr_vm_evaluator() is the
+ * one there is (vm/render.h), and the engine passes it in.
+ */
+typedef struct kr_evaluator {
+  /** What the others are given; NULL: no memory. One compile begins at most one. */
+  void *(*begin)(void);
+  void (*end)(void *ctx);
+
+  /**
+   * The value at the RETURN of a KR_SINK_CONDITION program.
+   *
+   * @fuel      in/out; *fuel is 0 when it ran out.
+   * @arena     Holds the value.
+   * @ret_json  NULL: missing, or nothing that JSON can say.
+   *
+   * Errors: those of a render; KR_LIMIT also when it has more than KR_LIMIT_FOLD_BYTES.
+   */
+  kr_status (*value)(void *ctx, const kr_program *program, uint32_t *fuel, kr_arena *arena,
+                     const kr_json **ret_json, kr_error *reterr);
+
+  /** The bytes that any other program writes, appended to out. Errors alike. */
+  kr_status (*text)(void *ctx, const kr_program *program, uint32_t *fuel, kr_buf *out,
+                    kr_error *reterr);
+} kr_evaluator;
+
 typedef struct kr_compile_options {
   kr_sink sink;
   const char *field; /* "perform.url": the source of diagnostics; NULL is "template" */
@@ -69,8 +98,9 @@ typedef struct kr_compile_options {
   kr_secret_names *secrets;     /* in/out, required: names are added as they are met */
   const kr_field_marks *fields; /* $processed.X for X not listed is a compile error ... */
   size_t n_fields;
-  bool is_processed_open; /* ... unless this is set: any field, untrusted, no secrets */
-  bool is_plain; /* for tests: no joined literals, shared slots or fused emits; the same meaning */
+  bool is_processed_open;        /* ... unless this is set: any field, untrusted, no secrets */
+  const kr_evaluator *evaluator; /* NULL: calls of literals are left to each render */
+  bool is_plain; /* for tests: nothing folded, joined, shared or fused; the same meaning */
 } kr_compile_options;
 
 #define KR_DIAGNOSTICS_MAX 20u
@@ -85,8 +115,6 @@ typedef struct kr_diagnostics {
   size_t n_errors; /* found in all, also when not all fit */
   kr_diagnostic items[KR_DIAGNOSTICS_MAX];
 } kr_diagnostics;
-
-typedef struct kr_program kr_program;
 
 /**
  * Compile one template.

@@ -5,7 +5,7 @@
  *
  *   lexer.c    characters -> tokens                parser.c   tokens, text -> nodes
  *   check.c    nodes: arity, types, marks          place.c    parts -> contexts
- *   pattern.c  patterns and replacements
+ *   pattern.c  patterns and replacements           fold.c     nodes: what literals alone say
  *   place_url.c, place_json.c, place_xml.c         the state machines of the sinks
  *   emit.c     nodes -> instructions               compile.c  the order of all this
  *
@@ -39,6 +39,10 @@ typedef struct kr_token {
   kr_str text;
 } kr_token;
 
+/** A letter, a digit or "_"? (tables.c) */
+extern const bool kr_lang_words[256];
+static inline bool kr_lang_is_word(uint8_t byte) { return kr_lang_words[byte]; }
+
 typedef struct kr_lexer {
   kr_str text;
   size_t next;
@@ -67,24 +71,26 @@ struct kr_node {
   kr_node_type type;
   uint8_t root;
   uint8_t secret;
+  uint8_t context; /* of a hole, set by the place stage */
+  bool is_untrusted;
+  bool is_decided; /* a decision on a secret takes part, so what it is or fails with tells of it */
+  bool is_segment_begin;
+  bool is_segment_end;
   unsigned function;
   unsigned pattern; /* 1 + index of the pattern of a call, or 0 */
+  unsigned n_children;
+  unsigned n_steps;
   size_t offset;
   size_t len;
   kr_str text;
   kr_node *first;
   kr_node *last;
   kr_node *next;
-  unsigned n_children;
   kr_step *steps;
-  unsigned n_steps;
-  kr_secret_set secrets; /* set by check.c */
-  bool is_untrusted;
-  bool is_decided; /* a decision on a secret takes part, so what it is or fails with tells of it */
-  uint8_t context; /* of a hole, set by the place stage */
-  bool is_segment_begin;
-  bool is_segment_end;
-  kr_str literal; /* of a chunk: bytes as they are written, escaped */
+  kr_secret_set secrets;   /* set by check.c */
+  const kr_json *constant; /* set by fold.c: the value that the node always has, or NULL */
+  const kr_node *chosen;   /* the argument that a lazy call always comes to, or NULL */
+  kr_str literal;          /* of a chunk: bytes as they are written, escaped */
 };
 
 /** A field: an expression, or parts of text. */
@@ -102,6 +108,7 @@ typedef struct kr_item_marks {
 
 typedef struct kr_compiler {
   kr_str text;
+  const uint8_t *kept; /* the text in the program's memory, once something of it is needed there */
   const kr_compile_options *options;
   kr_sink sink;
   const char *source; /* field of the diagnostics */
@@ -137,6 +144,8 @@ typedef struct kr_compiler {
   kr_index step_index;
   kr_index slot_index;
   kr_index reference_index;
+  void *evaluation;   /* what the evaluator's begin() gave, or NULL */
+  uint32_t fold_fuel; /* left */
 } kr_compiler;
 
 /** Record an error (number and status follow from the code). */
@@ -159,6 +168,23 @@ void kr_check_bare(kr_compiler *compiler, const kr_node *hole);
 
 /** Compile the pattern of a call, and the replacement written beside it; reports. */
 void kr_check_pattern(kr_compiler *compiler, kr_node *call);
+
+/** Evaluate what can be, below a node that was checked; reports what always fails. */
+void kr_fold_call(kr_compiler *compiler, kr_node *node);
+void kr_fold_literal(kr_compiler *compiler, kr_node *node);
+
+/** Does a constant count as true? */
+bool kr_fold_truth(const kr_json *constant);
+
+/** The bytes a constant hole writes, in the scratch arena; false: leave it to the render, or
+ * reported. */
+bool kr_fold_hole(kr_compiler *compiler, const kr_node *node, bool is_whole, kr_str *ret_bytes);
+
+/** A constant with everything in it, copied. */
+kr_status kr_fold_copy(const kr_json *from, kr_arena *arena, kr_json *ret_json) KR_MUST_USE;
+
+/** Is the result surely a text, number or boolean, that is: nothing concat would refuse? */
+bool kr_check_is_scalar(const kr_node *node);
 
 /** "a string", for messages about parameters. */
 const char *kr_check_param_name(char param);

@@ -10,114 +10,7 @@
  */
 #include "lang/cost.h"
 
-#define KR_COST_HUGE (UINT64_C(1) << 40) /* beyond it a bound says nothing: open */
-#define KR_COST_LOOP_ITEM 64u            /* paid by EACH, in 32nds */
-#define KR_COST_NULL 4u                  /* "null": what stands for a missing value in JSON */
-
-/* ---- sums ---- */
-
-kr_form kr_form_open(void) { return (kr_form){.is_open = true}; }
-
-kr_form kr_form_of(unsigned variable) {
-  kr_form form = {0};
-  form.per[variable] = 1;
-  return form;
-}
-
-bool kr_form_is_fixed(const kr_form *form) {
-  for (unsigned i = 0; i < KR_COST_VARIABLES; i++)
-    if (form->per[i] != 0)
-      return false;
-  return !form->is_open;
-}
-
-static kr_form kr_form_checked(kr_form form) {
-  bool is_huge = form.is_open || form.fixed > KR_COST_HUGE;
-  for (unsigned i = 0; i < KR_COST_VARIABLES; i++)
-    is_huge |= form.per[i] > KR_COST_HUGE;
-  return is_huge ? kr_form_open() : form;
-}
-
-kr_form kr_form_add(kr_form a, kr_form b) {
-  a.is_open |= b.is_open;
-  a.fixed += b.fixed;
-  for (unsigned i = 0; i < KR_COST_VARIABLES; i++)
-    a.per[i] += b.per[i];
-  return kr_form_checked(a);
-}
-
-kr_form kr_form_max(kr_form a, kr_form b) {
-  a.is_open |= b.is_open;
-  a.fixed = b.fixed > a.fixed ? b.fixed : a.fixed;
-  for (unsigned i = 0; i < KR_COST_VARIABLES; i++)
-    a.per[i] = b.per[i] > a.per[i] ? b.per[i] : a.per[i];
-  return kr_form_checked(a);
-}
-
-static uint64_t kr_form_multiply(uint64_t a, uint64_t b) {
-  uint64_t product = 0;
-  return __builtin_mul_overflow(a, b, &product) ? UINT64_MAX : product;
-}
-
-kr_form kr_form_scale(kr_form a, uint64_t factor) {
-  a.fixed = kr_form_multiply(a.fixed, factor);
-  for (unsigned i = 0; i < KR_COST_VARIABLES; i++)
-    a.per[i] = kr_form_multiply(a.per[i], factor);
-  return kr_form_checked(a);
-}
-
-kr_form kr_form_times(kr_form a, kr_form b) {
-  if (kr_form_is_fixed(&a))
-    return kr_form_scale(b, a.fixed);
-  return kr_form_is_fixed(&b) ? kr_form_scale(a, b.fixed) : kr_form_open();
-}
-
-/* ---- shapes ---- */
-
-kr_shape kr_shape_string(kr_form text) {
-  return (kr_shape){.text = text,
-                    .json = kr_form_add(kr_form_scale(text, 6), kr_form_fixed(2)),
-                    .is_scalar = true};
-}
-
-kr_shape kr_shape_short(uint64_t bytes) { return kr_shape_string(kr_form_fixed(bytes)); }
-
-kr_shape kr_shape_container(kr_form json, kr_form items) {
-  return (kr_shape){.text = json, .json = json, .items = items};
-}
-
-/* What is missing may become null; an array of n bytes has less than n items. */
-kr_shape kr_shape_data(kr_form json) {
-  kr_form size = kr_form_add(json, kr_form_fixed(KR_COST_NULL));
-  return (kr_shape){.text = size, .json = size, .items = size};
-}
-
-kr_shape kr_shape_max(kr_shape a, kr_shape b) {
-  return (kr_shape){.text = kr_form_max(a.text, b.text),
-                    .json = kr_form_max(a.json, b.json),
-                    .items = kr_form_max(a.items, b.items),
-                    .is_scalar = a.is_scalar && b.is_scalar};
-}
-
-/* 32 for each item, of which n bytes of JSON hold less than n / 2, and the texts in it. */
-kr_form kr_cost_of_json(const kr_shape *shape) {
-  return shape->is_scalar ? shape->text : kr_form_scale(kr_form_max(shape->json, shape->text), 17);
-}
-
-/* A member has at least 4 bytes, and 8 of them cost 1; 1 for the step and 1 for the search. */
-kr_form kr_cost_of_find(kr_form json) { return kr_form_add(json, kr_form_fixed(2 * KR_COST_UNIT)); }
-
-/*
- * A scalar is never compared with more than the head of an array or object. Two
- * objects: a key may be looked for in all of the other, for each key.
- */
-kr_form kr_cost_of_equal(const kr_shape *a, const kr_shape *b) {
-  if (!a->is_scalar && !b->is_scalar)
-    return kr_form_open();
-  return kr_form_add(kr_form_add(a->text, b->text), kr_form_fixed(KR_COST_UNIT));
-}
-
-/* ---- the run ---- */
+#define KR_COST_LOOP_ITEM 64u /* paid by EACH, in 32nds */
 
 /* What stands on top where jumps land; below it nothing has changed since. */
 typedef struct kr_landing_place {
@@ -148,13 +41,6 @@ static void kr_coster_pay(kr_coster *coster, kr_form cost, const char *by) {
 
 static void kr_coster_push(kr_coster *coster, kr_shape shape) {
   coster->stack[coster->depth++] = shape;
-}
-
-static kr_shape kr_coster_constant(const kr_json *constant) {
-  bool is_text = constant->type == KR_JSON_STRING || constant->type == KR_JSON_NUMBER;
-  kr_shape shape = kr_shape_short(is_text ? constant->count : 5);
-  shape.constant = constant;
-  return shape;
 }
 
 static kr_shape kr_coster_call(kr_coster *coster, unsigned function, const kr_shape *args,
@@ -326,7 +212,7 @@ static void kr_coster_instruction(kr_coster *coster, uint32_t pc) {
   kr_coster_pay(coster, kr_form_fixed(KR_COST_UNIT), NULL);
   switch ((kr_opcode)in->op) {
   case KR_OP_CONSTANT:
-    kr_coster_push(coster, kr_coster_constant(&program->constants[in->c]));
+    kr_coster_push(coster, kr_shape_constant(&program->constants[in->c]));
     return;
   case KR_OP_SLOT:
     kr_coster_read(coster, in->c);

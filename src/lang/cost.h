@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cost.h - what cost.c and cost_functions.c share: bounds as sums, and what is
+ * cost.h - what cost.c, cost_form.c and cost_functions.c share: bounds as sums, and what is
  * known of a value.
  *
  *   bound = fixed + per[PAYLOAD] * bytes of the payload + ... + per[ITEM] * bytes of an item
@@ -15,6 +15,7 @@
 
 #define KR_COST_ITEM KR_COST_INPUTS /* per[] of the items of the loops around, outermost first */
 #define KR_COST_VARIABLES (KR_COST_INPUTS + KR_LIMIT_ITEM_NESTING)
+#define KR_COST_NULL 4u  /* "null": what stands for a missing value in JSON */
 #define KR_COST_UNIT 32u /* fuel is counted in 32nds: the bytes that cost 1 */
 
 typedef struct kr_form {
@@ -44,6 +45,7 @@ bool kr_form_is_fixed(const kr_form *form);
 /** A string of so many bytes; JSON may escape each of them in six. */
 kr_shape kr_shape_string(kr_form text);
 kr_shape kr_shape_short(uint64_t bytes); /* a number, a truth value, a date */
+kr_shape kr_shape_constant(const kr_json *constant);
 kr_shape kr_shape_container(kr_form json, kr_form items);
 kr_shape kr_shape_max(kr_shape a, kr_shape b);
 

@@ -17,18 +17,38 @@ static void kr_emit_append(kr_compiler *compiler, kr_buf *buf, const void *item,
     compiler->status = status;
 }
 
+/*
+ * A new row of a table, to be filled in where it stands: a row made aside from
+ * small fields and copied as words waits for its own stores. NULL: no memory.
+ */
+static void *kr_emit_row(kr_compiler *compiler, kr_buf *buf, size_t size) {
+  if (size > buf->cap - buf->len) {
+    kr_status status = kr_buf_reserve(buf, size);
+    if (status != KR_OK && compiler->status == KR_OK)
+      compiler->status = status;
+    if (status != KR_OK)
+      return NULL;
+  }
+  void *row = buf->ptr + buf->len;
+  buf->len += size;
+  return row;
+}
+
 void kr_emit(kr_compiler *compiler, kr_opcode op, unsigned a, unsigned b, uint32_t c,
              const kr_node *node) {
   if (compiler->status != KR_OK)
     return;
-  kr_instruction instruction = {.op = (uint8_t)op, .a = (uint8_t)a, .b = (uint16_t)b, .c = c};
-  kr_position position = {.source = compiler->source_index};
-  if (node != NULL) {
-    position.offset = (uint32_t)node->offset;
-    position.len = (uint32_t)node->len;
-  }
-  kr_emit_append(compiler, &compiler->code, &instruction, sizeof(instruction));
-  kr_emit_append(compiler, &compiler->positions, &position, sizeof(position));
+  kr_instruction *instruction = kr_emit_row(compiler, &compiler->code, sizeof(*instruction));
+  kr_position *position = kr_emit_row(compiler, &compiler->positions, sizeof(*position));
+  if (instruction == NULL || position == NULL)
+    return;
+  instruction->op = (uint8_t)op;
+  instruction->a = (uint8_t)a;
+  instruction->b = (uint16_t)b;
+  instruction->c = c;
+  position->offset = node == NULL ? 0 : (uint32_t)node->offset;
+  position->len = node == NULL ? 0 : (uint32_t)node->len;
+  position->source = compiler->source_index;
 }
 
 static kr_instruction *kr_emit_at(kr_compiler *compiler, uint32_t index) {
@@ -58,6 +78,15 @@ static void kr_emit_land(kr_compiler *compiler, uint32_t chain) {
   }
 }
 
+/* A place for an instruction that has none, such as the quote before a text. */
+static void kr_emit_place(kr_compiler *compiler, uint32_t index, const kr_node *node) {
+  kr_position *position = (kr_position *)(void *)compiler->positions.ptr + index;
+  if (node == NULL || position->len > 0)
+    return;
+  position->offset = (uint32_t)node->offset;
+  position->len = (uint32_t)node->len;
+}
+
 #define KR_EMIT_LITERAL_MAX 65535u
 
 void kr_emit_literal(kr_compiler *compiler, kr_str bytes, const kr_node *node) {
@@ -69,26 +98,46 @@ void kr_emit_literal(kr_compiler *compiler, kr_str bytes, const kr_node *node) {
                      last->op == KR_OP_EMIT_LITERAL && last->b < KR_EMIT_LITERAL_MAX;
     size_t room = is_joined ? KR_EMIT_LITERAL_MAX - last->b : KR_EMIT_LITERAL_MAX;
     kr_str piece = kr_str_slice(bytes, 0, room);
-    if (is_joined)
+    if (is_joined) {
       last->b = (uint16_t)(last->b + piece.len);
-    else
+      kr_emit_place(compiler, n_code - 1, node);
+    } else {
       kr_emit(compiler, KR_OP_EMIT_LITERAL, 0, (unsigned)piece.len, start, node);
+    }
     kr_emit_append(compiler, &compiler->pool, piece.ptr, piece.len);
     bytes = kr_str_skip(bytes, piece.len);
   }
 }
 
+/*
+ * Bytes for the program: of one copy of the template where they stand in it,
+ * else of one of their own. Never NULL but without memory, which is told.
+ */
+static const uint8_t *kr_emit_keep(kr_compiler *compiler, kr_str bytes) {
+  kr_arena *arena = &compiler->program->arena;
+  uintptr_t at = (uintptr_t)bytes.ptr - (uintptr_t)compiler->text.ptr;
+  bool is_inside = at < compiler->text.len && bytes.len <= compiler->text.len - at;
+  if (is_inside && compiler->kept != NULL)
+    return compiler->kept + at;
+  kr_str copy = {0};
+  kr_status status = kr_arena_copy(arena, is_inside ? compiler->text : bytes, &copy);
+  if (status != KR_OK) {
+    compiler->status = status;
+    return NULL;
+  }
+  if (!is_inside)
+    return copy.ptr;
+  compiler->kept = copy.ptr;
+  return compiler->kept + at;
+}
+
 static uint32_t kr_emit_constant_index(kr_compiler *compiler, kr_json_type type, kr_str text) {
   kr_json constant = {.type = (uint8_t)type};
   if (type == KR_JSON_STRING || type == KR_JSON_NUMBER) {
-    kr_str copy = {0};
-    kr_status status = kr_arena_copy(&compiler->program->arena, text, &copy);
-    if (status != KR_OK) {
-      compiler->status = status;
+    constant.count = (uint32_t)text.len;
+    constant.text = kr_emit_keep(compiler, text);
+    if (constant.text == NULL)
       return 0;
-    }
-    constant.count = (uint32_t)copy.len;
-    constant.text = copy.ptr;
   }
   uint32_t index = kr_emit_count(&compiler->constants, sizeof(kr_json));
   kr_emit_append(compiler, &compiler->constants, &constant, sizeof(constant));
@@ -98,6 +147,30 @@ static uint32_t kr_emit_constant_index(kr_compiler *compiler, kr_json_type type,
 static void kr_emit_constant(kr_compiler *compiler, kr_json_type type, kr_str text,
                              const kr_node *node) {
   kr_emit(compiler, KR_OP_CONSTANT, 0, 0, kr_emit_constant_index(compiler, type, text), node);
+}
+
+/* The value that fold.c found for a node, as one constant. */
+static void kr_emit_folded(kr_compiler *compiler, const kr_node *node) {
+  kr_json constant = {0};
+  kr_status status = kr_fold_copy(node->constant, &compiler->program->arena, &constant);
+  if (status != KR_OK) {
+    compiler->status = status;
+    return;
+  }
+  kr_emit(compiler, KR_OP_CONSTANT, 0, 0, kr_emit_count(&compiler->constants, sizeof(kr_json)),
+          node);
+  kr_emit_append(compiler, &compiler->constants, &constant, sizeof(constant));
+}
+
+/* What fold.c knows of a node, unless this is the plain program. */
+static const kr_json *kr_emit_known(const kr_compiler *compiler, const kr_node *node) {
+  return compiler->options->is_plain ? NULL : node->constant;
+}
+
+/* The same of an argument that may decide; where secrets take part nothing is pruned. */
+static const kr_json *kr_emit_argument(const kr_compiler *compiler, const kr_node *call,
+                                       const kr_node *arg) {
+  return call->secrets != 0 ? NULL : kr_emit_known(compiler, arg);
 }
 
 static bool kr_emit_same_step(const kr_step *a, const kr_step *b) {
@@ -120,12 +193,12 @@ static uint32_t kr_emit_step(kr_compiler *compiler, const kr_step *step) {
   for (kr_index_probe at = kr_index_begin(&compiler->step_index, hash); kr_index_next(&at, &row);)
     if (kr_emit_same_step(&steps[row], step))
       return row;
-  kr_step copy = *step;
-  kr_status status = kr_arena_copy(&compiler->program->arena, step->name, &copy.name);
-  if (status != KR_OK)
-    compiler->status = status;
   row = kr_emit_count(&compiler->steps, sizeof(kr_step));
-  kr_emit_append(compiler, &compiler->steps, &copy, sizeof(copy));
+  kr_step *added = kr_emit_row(compiler, &compiler->steps, sizeof(*added));
+  if (added == NULL)
+    return 0;
+  *added = *step;
+  added->name.ptr = kr_emit_keep(compiler, step->name);
   kr_emit_remember(compiler, &compiler->step_index, hash, row);
   return row;
 }
@@ -156,12 +229,14 @@ static uint32_t kr_emit_slot(kr_compiler *compiler, uint32_t parent, uint32_t st
               KR_LIMIT_SLOTS);
     return 0;
   }
-  kr_slot added = {.parent = parent,
-                   .step = step,
-                   .root = node->root,
-                   .is_untrusted = node->is_untrusted,
-                   .secrets = node->secrets};
-  kr_emit_append(compiler, &compiler->slots, &added, sizeof(added));
+  kr_slot *added = kr_emit_row(compiler, &compiler->slots, sizeof(*added));
+  if (added == NULL)
+    return 0;
+  *added = (kr_slot){.parent = parent,
+                     .step = step,
+                     .root = node->root,
+                     .is_untrusted = node->is_untrusted,
+                     .secrets = node->secrets};
   kr_emit_remember(compiler, &compiler->slot_index, hash, row);
   return row;
 }
@@ -227,8 +302,14 @@ static void kr_emit_and_or(kr_compiler *compiler, const kr_node *node) {
   bool is_and = node->function == KR_FUNCTION_AND;
   uint32_t decided = 0;
   uint32_t end = 0;
+  bool is_settled = false;   /* by a constant: what stands behind it is never needed */
   kr_secret_set secrets = 0; /* of the arguments before */
-  for (const kr_node *arg = node->first; arg != NULL; arg = arg->next) {
+  for (const kr_node *arg = node->first; arg != NULL && !is_settled; arg = arg->next) {
+    const kr_json *known = kr_emit_argument(compiler, node, arg);
+    if (known != NULL) {
+      is_settled = kr_fold_truth(known) != is_and;
+      continue;
+    }
     uint32_t from = kr_emit_here(compiler);
     kr_emit_value(compiler, arg);
     kr_emit_guard(compiler, from, secrets != 0);
@@ -236,8 +317,10 @@ static void kr_emit_and_or(kr_compiler *compiler, const kr_node *node) {
     kr_emit_jump(compiler, KR_OP_UNKNOWN, node->function, 1, &end, node);
     kr_emit_jump(compiler, is_and ? KR_OP_JUMP_FALSE : KR_OP_JUMP_TRUE, 0, 0, &decided, arg);
   }
-  kr_emit_constant(compiler, is_and ? KR_JSON_TRUE : KR_JSON_FALSE, (kr_str){0}, node);
-  kr_emit_jump(compiler, KR_OP_JUMP, 0, 0, &end, node);
+  if (!is_settled) {
+    kr_emit_constant(compiler, is_and ? KR_JSON_TRUE : KR_JSON_FALSE, (kr_str){0}, node);
+    kr_emit_jump(compiler, KR_OP_JUMP, 0, 0, &end, node);
+  }
   kr_emit_land(compiler, decided);
   kr_emit_constant(compiler, is_and ? KR_JSON_FALSE : KR_JSON_TRUE, (kr_str){0}, node);
   kr_emit_land(compiler, end);
@@ -291,10 +374,15 @@ static void kr_emit_switch(kr_compiler *compiler, const kr_node *node, bool is_k
 static void kr_emit_default(kr_compiler *compiler, const kr_node *node, bool is_kept) {
   bool is_coalesce = node->function == KR_FUNCTION_COALESCE;
   uint32_t end = 0;
+  bool is_settled = false;   /* by a constant */
   kr_secret_set decided = 0; /* a secret is always there, but what was decided on one may be null */
   uint32_t from = kr_emit_here(compiler);
-  for (const kr_node *arg = node->first; arg != NULL; arg = arg->next) {
-    if (arg->next == NULL && !is_coalesce) {
+  for (const kr_node *arg = node->first; arg != NULL && !is_settled; arg = arg->next) {
+    const kr_json *known = kr_emit_argument(compiler, node, arg);
+    is_settled = known != NULL && known->type != KR_JSON_NULL;
+    if (known != NULL && !is_settled && arg->next != NULL)
+      continue;
+    if (is_settled || (arg->next == NULL && !is_coalesce)) {
       kr_emit_kept(compiler, arg, is_kept);
       break;
     }
@@ -304,7 +392,7 @@ static void kr_emit_default(kr_compiler *compiler, const kr_node *node, bool is_
     kr_emit_jump(compiler, KR_OP_UNKNOWN, node->function, 1, &end, node);
     kr_emit_jump(compiler, KR_OP_JUMP_SETTLED, 0, 0, &end, node);
   }
-  if (is_coalesce)
+  if (is_coalesce && !is_settled)
     kr_emit_constant(compiler, KR_JSON_NULL, (kr_str){0}, node);
   kr_emit_land(compiler, end);
   kr_emit_mark(compiler, decided != 0, node);
@@ -346,13 +434,95 @@ static void kr_emit_lazy(kr_compiler *compiler, const kr_node *node, bool is_kep
   }
 }
 
+static bool kr_emit_are_scalar(const kr_node *arg) {
+  for (; arg != NULL; arg = arg->next)
+    if (!kr_check_is_scalar(arg))
+      return false;
+  return true;
+}
+
+/* concat inside concat, of what no concat refuses: its arguments are those of the outer one. */
+static bool kr_emit_is_flat(const kr_node *node) {
+  if (node->constant != NULL || node->is_decided || !kr_node_calls(node, KR_FUNCTION_CONCAT) ||
+      node->n_steps > 0)
+    return false;
+  return kr_emit_are_scalar(node->first);
+}
+
+/* Recursion is bounded by KR_LIMIT_NESTING. */
+static void kr_emit_flatten(const kr_node *node, const kr_node *args[KR_LIMIT_ARGUMENTS],
+                            unsigned *n_args, unsigned n_after) {
+  for (const kr_node *arg = node->first; arg != NULL; arg = arg->next) {
+    n_after += arg == node->first ? node->n_children : 0;
+    n_after--;
+    if (kr_emit_is_flat(arg) && kr_emit_are_scalar(arg->next) &&
+        *n_args + arg->n_children + n_after <= KR_LIMIT_ARGUMENTS)
+      kr_emit_flatten(arg, args, n_args, n_after);
+    else
+      args[(*n_args)++] = arg;
+  }
+}
+
+static bool kr_emit_joins(const kr_node *node) {
+  return node->constant != NULL && node->constant->type >= KR_JSON_FALSE &&
+         node->constant->type <= KR_JSON_STRING;
+}
+
+/* Constants beside each other, as one text. */
+static void kr_emit_joined(kr_compiler *compiler, const kr_node *const *args, unsigned n_args,
+                           const kr_node *node) {
+  KR_CLEANUP(kr_buf_done) kr_buf text = KR_BUF_INIT(KR_LIMIT_CODE_BYTES, NULL);
+  for (unsigned i = 0; i < n_args; i++) {
+    const kr_json *constant = args[i]->constant;
+    kr_str bytes = kr_json_text(constant);
+    if (constant->type == KR_JSON_TRUE || constant->type == KR_JSON_FALSE)
+      bytes = constant->type == KR_JSON_TRUE ? KR_STR("true") : KR_STR("false");
+    kr_emit_append(compiler, &text, bytes.ptr, bytes.len);
+  }
+  kr_emit_constant(compiler, KR_JSON_STRING, kr_buf_str(&text), node);
+}
+
+/*
+ * The arguments of a concat: inner ones opened, constants joined. Errors name
+ * an argument by its number, so nothing is opened or joined before one that may be refused.
+ */
+static unsigned kr_emit_concat(kr_compiler *compiler, const kr_node *node) {
+  const kr_node *args[KR_LIMIT_ARGUMENTS];
+  unsigned n_args = 0;
+  unsigned n_emitted = 0;
+  unsigned first = 0; /* from here on nothing is refused */
+  kr_emit_flatten(node, args, &n_args, 0);
+  for (unsigned i = 0; i < n_args; i++)
+    if (!kr_check_is_scalar(args[i]))
+      first = i + 1;
+  for (unsigned i = 0; i < n_args; n_emitted++) {
+    unsigned n = 0;
+    while (i >= first && i + n < n_args && kr_emit_joins(args[i + n]))
+      n++;
+    if (n > 1)
+      kr_emit_joined(compiler, args + i, n, node);
+    else
+      kr_emit_value(compiler, args[i]);
+    i += n > 1 ? n : 1;
+  }
+  return n_emitted;
+}
+
 static void kr_emit_call(kr_compiler *compiler, const kr_node *node, bool is_kept) {
   const kr_function_info *row = kr_function_row(node->function);
   bool keeps_inner = is_kept || node->n_steps > 0;
   uint32_t from = 0;
-  if (row->marks == KR_MARKS_LAZY) {
+  if (node->chosen != NULL && !compiler->options->is_plain) {
+    kr_emit_kept(compiler, node->chosen, keeps_inner);
+    from = kr_emit_here(compiler);
+  } else if (row->marks == KR_MARKS_LAZY) {
     kr_emit_lazy(compiler, node, keeps_inner);
     from = kr_emit_here(compiler);
+  } else if (node->function == KR_FUNCTION_CONCAT && !node->is_decided &&
+             !compiler->options->is_plain) {
+    unsigned n_args = kr_emit_concat(compiler, node);
+    from = kr_emit_here(compiler);
+    kr_emit(compiler, KR_OP_CALL, node->function, n_args, 0, node);
   } else {
     unsigned index = 0;
     for (const kr_node *arg = node->first; arg != NULL; arg = arg->next, index++)
@@ -379,6 +549,10 @@ static void kr_emit_container(kr_compiler *compiler, const kr_node *node) {
 static void kr_emit_kept(kr_compiler *compiler, const kr_node *node, bool is_kept) {
   if (compiler->status != KR_OK)
     return;
+  if (kr_emit_known(compiler, node) != NULL) {
+    kr_emit_folded(compiler, node);
+    return;
+  }
   switch (node->type) {
   case KR_NODE_NULL:
     kr_emit_constant(compiler, KR_JSON_NULL, node->text, node);
@@ -438,10 +612,27 @@ static kr_status kr_emit_reference_path(kr_compiler *compiler, const kr_node *no
   return KR_OK;
 }
 
+/* Is it written as it is listed? Brackets, question marks, escapes and blanks make it longer. */
+static bool kr_emit_is_as_written(const kr_node *node) {
+  size_t len = 1 + kr_root_text(node->root).len;
+  if (node->root == KR_ROOT_SECRET)
+    len += 1 + node->text.len;
+  for (unsigned i = 0; i < node->n_steps; i++) {
+    if (node->steps[i].is_index)
+      return false;
+    len += 1 + node->steps[i].name.len;
+  }
+  return len == node->len;
+}
+
 /* For `check`: every reference once, and where each secret may land. */
 static void kr_emit_reference(kr_compiler *compiler, const kr_node *node) {
-  kr_status status = kr_emit_reference_path(compiler, node);
-  kr_str path = kr_buf_str(&compiler->path);
+  kr_status status = KR_OK;
+  kr_str path = kr_str_slice(compiler->text, node->offset, node->offset + node->len);
+  if (!kr_emit_is_as_written(node)) {
+    status = kr_emit_reference_path(compiler, node);
+    path = kr_buf_str(&compiler->path);
+  }
   uint64_t hash = kr_index_hash(path);
   const kr_str *references = (const kr_str *)(const void *)compiler->references.ptr;
   uint32_t row = 0;
@@ -449,15 +640,16 @@ static void kr_emit_reference(kr_compiler *compiler, const kr_node *node) {
   while (status == KR_OK && kr_index_next(&at, &row))
     if (kr_str_equal(references[row], path))
       return;
-  kr_str copy = {0};
-  if (status == KR_OK)
-    status = kr_arena_copy(&compiler->program->arena, path, &copy);
   if (status != KR_OK) {
     compiler->status = status;
     return;
   }
   row = kr_emit_count(&compiler->references, sizeof(kr_str));
-  kr_emit_append(compiler, &compiler->references, &copy, sizeof(copy));
+  kr_str *added = kr_emit_row(compiler, &compiler->references, sizeof(*added));
+  if (added == NULL)
+    return;
+  added->ptr = kr_emit_keep(compiler, path);
+  added->len = path.len;
   kr_emit_remember(compiler, &compiler->reference_index, hash, row);
 }
 
@@ -498,6 +690,12 @@ static void kr_emit_hole(kr_compiler *compiler, const kr_node *node, bool is_who
     return;
   }
   kr_emit_sites(compiler, node);
+  kr_str bytes = {0};
+  bool is_known = node->constant != NULL && kr_fold_hole(compiler, node, is_whole, &bytes);
+  if (is_known && !compiler->options->is_plain) {
+    kr_emit_literal(compiler, bytes, node);
+    return;
+  }
   uint32_t from = kr_emit_here(compiler);
   if (compiler->options->is_plain) {
     kr_emit_value(compiler, node);

@@ -4,16 +4,27 @@
 
 #include <stdlib.h>
 
+/* The last word overlaps the one before; a text of less than eight bytes is two overlapping halves.
+ */
 uint64_t kr_index_hash(kr_str text) {
   uint64_t hash = text.len;
   uint64_t word = 0;
-  size_t at = 0;
-  for (; text.len - at >= sizeof(word); at += sizeof(word)) {
-    memcpy(&word, text.ptr + at, sizeof(word));
-    hash = kr_index_mix(hash, word);
+  if (text.len >= sizeof(word)) {
+    for (size_t at = 0; at < text.len - sizeof(word); at += sizeof(word)) {
+      memcpy(&word, text.ptr + at, sizeof(word));
+      hash = kr_index_mix(hash, word);
+    }
+    memcpy(&word, text.ptr + text.len - sizeof(word), sizeof(word));
+    return kr_index_mix(hash, word);
   }
-  word = 0;
-  for (; at < text.len; at++)
+  uint32_t half = 0;
+  if (text.len >= sizeof(half)) {
+    memcpy(&half, text.ptr, sizeof(half));
+    word = half;
+    memcpy(&half, text.ptr + text.len - sizeof(half), sizeof(half));
+    return kr_index_mix(hash, word << 32 | half);
+  }
+  for (size_t at = 0; at < text.len; at++)
     word = word << 8 | text.ptr[at];
   return kr_index_mix(hash, word);
 }

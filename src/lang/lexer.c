@@ -32,8 +32,7 @@ static kr_token kr_lexer_error(kr_lexer *lexer, size_t offset, kr_code code, con
 }
 
 static size_t kr_lexer_name_end(const kr_lexer *lexer, size_t offset) {
-  while (offset < lexer->text.len &&
-         (kr_lexer_is_alpha(lexer->text.ptr[offset]) || kr_lexer_is_digit(lexer->text.ptr[offset])))
+  while (offset < lexer->text.len && kr_lang_is_word(lexer->text.ptr[offset]))
     offset++;
   return offset;
 }

@@ -114,8 +114,7 @@ bool kr_parser_secret(kr_compiler *compiler, kr_node *node, kr_str name, size_t 
 
 bool kr_parser_root(kr_str word, uint8_t *ret_root) {
   for (unsigned i = 0; i < KR_ROOT_COUNT; i++)
-    if (word.len > 0 && kr_root_name(i)[0] == (char)word.ptr[0] &&
-        kr_str_equal(kr_str_cstr(kr_root_name(i)), word)) {
+    if (kr_str_equal(kr_root_text(i), word)) {
       *ret_root = (uint8_t)i;
       return true;
     }
@@ -139,28 +138,44 @@ void kr_parser_unknown_root(kr_compiler *compiler, kr_str word, size_t offset) {
                              "write $$ for a dollar sign");
 }
 
-bool kr_parser_add_step(kr_compiler *compiler, kr_node *node, kr_step step, size_t offset) {
+kr_step *kr_parser_new_step(kr_compiler *compiler, kr_node *node, size_t offset) {
   if (node->n_steps == KR_LIMIT_PATH_STEPS) {
     kr_report(compiler, KR_E_PATH_STEPS, offset, 1, "more than %u steps in a path",
               KR_LIMIT_PATH_STEPS);
-    return false;
+    return NULL;
   }
   if (node->n_steps % KR_STEPS_GROWTH == 0) {
     kr_step *grown =
         kr_arena_alloc(&compiler->scratch, (node->n_steps + KR_STEPS_GROWTH) * sizeof(kr_step));
     if (grown == NULL) {
       compiler->status = kr_arena_why(&compiler->scratch);
-      return false;
+      return NULL;
     }
     if (node->n_steps > 0)
       memcpy(grown, node->steps, node->n_steps * sizeof(kr_step));
     node->steps = grown;
   }
+  kr_step *step = &node->steps[node->n_steps++];
+  *step = (kr_step){.accessor = KR_NO_ACCESSOR};
+  return step;
+}
+
+void kr_parser_name_step(kr_step *step, kr_str name) {
   unsigned function = 0;
-  step.accessor = KR_NO_ACCESSOR;
-  if (!step.is_index && kr_accessor_find(step.name, &function))
-    step.accessor = (uint8_t)function;
-  node->steps[node->n_steps++] = step;
+  step->name = name;
+  if (kr_accessor_find(name, &function))
+    step->accessor = (uint8_t)function;
+}
+
+bool kr_parser_add_step(kr_compiler *compiler, kr_node *node, const kr_step *step, size_t offset) {
+  kr_step *added = kr_parser_new_step(compiler, node, offset);
+  if (added == NULL)
+    return false;
+  added->is_index = step->is_index;
+  added->is_optional = step->is_optional;
+  added->index = step->index;
+  if (!step->is_index)
+    kr_parser_name_step(added, step->name);
   return true;
 }
 
@@ -210,7 +225,7 @@ static bool kr_parser_steps(kr_compiler *compiler, kr_node *node) {
       kr_parser_advance(compiler);
     }
     node->len = end - node->offset;
-    if (!kr_parser_add_step(compiler, node, step, offset))
+    if (!kr_parser_add_step(compiler, node, &step, offset))
       return false;
   }
   return true;
@@ -259,14 +274,8 @@ static kr_node *kr_parser_reference(kr_compiler *compiler) {
 }
 
 size_t kr_parser_secret_end(kr_str text, size_t offset) {
-  while (offset < text.len) {
-    uint8_t byte = text.ptr[offset];
-    bool is_word = (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z') ||
-                   (byte >= '0' && byte <= '9') || byte == '_';
-    if (!is_word)
-      break;
+  while (offset < text.len && kr_lang_is_word(text.ptr[offset]))
     offset++;
-  }
   return offset;
 }
 

@@ -19,7 +19,12 @@ void *kr_parser_unexpected(kr_compiler *compiler, const char *expected);
 
 kr_node *kr_parser_node(kr_compiler *compiler, kr_node_type type, size_t offset, size_t len);
 void kr_parser_append(kr_node *parent, kr_node *child);
-bool kr_parser_add_step(kr_compiler *compiler, kr_node *node, kr_step step, size_t offset);
+
+/* A step that was read, its accessor set; or a new one to fill in where it stands. Both report. */
+bool kr_parser_add_step(kr_compiler *compiler, kr_node *node, const kr_step *step, size_t offset);
+kr_step *kr_parser_new_step(kr_compiler *compiler, kr_node *node, size_t offset);
+void kr_parser_name_step(kr_step *step, kr_str name);
+
 bool kr_parser_index(kr_str digits, int64_t *ret_index);
 bool kr_parser_root(kr_str word, uint8_t *ret_root);
 const char *kr_parser_nearest_root(kr_str word);

@@ -120,26 +120,29 @@ static size_t kr_json_place_escape(kr_str text, size_t index) {
   return is_pair ? 12 : 0;
 }
 
+/* A string from index on, to its end or to a hole: bytes read. */
 static size_t kr_json_place_string(kr_json_place *place, const kr_node *chunk, size_t index) {
-  uint8_t byte = chunk->text.ptr[index];
-  if (byte == '"') {
+  const uint8_t *start = chunk->text.ptr + index;
+  const uint8_t *end = chunk->text.ptr + chunk->text.len;
+  const uint8_t *at = *start == '"' ? start : kr_json_skip_plain(start, end);
+  size_t len = (size_t)(at - start);
+  if (at == end)
+    return len;
+  if (*at == '"') {
     place->state = place->is_key ? KR_JSON_AT_COLON : KR_JSON_AT_AFTER;
-    return 1;
+    return len + 1;
   }
-  if (byte < 0x20) {
+  index += len;
+  if (*at < 0x20) {
     kr_json_place_fail(place, KR_E_JSON_TEXT, chunk->offset + index, 1,
                        "a JSON string cannot hold a raw line break or control character");
-    return 1;
+    return len + 1;
   }
-  if (byte != '\\') {
-    const uint8_t *at = chunk->text.ptr + index;
-    return (size_t)(kr_json_skip_plain(at, chunk->text.ptr + chunk->text.len) - at);
-  }
-  size_t len = kr_json_place_escape(chunk->text, index);
-  if (len == 0)
+  size_t escape = kr_json_place_escape(chunk->text, index);
+  if (escape == 0)
     kr_json_place_fail(place, KR_E_JSON_TEXT, chunk->offset + index, 1,
                        "a malformed escape in a JSON string");
-  return len == 0 ? 1 : len;
+  return len + (escape == 0 ? 1 : escape);
 }
 
 static size_t kr_json_place_scalar(kr_json_place *place, const kr_node *chunk, size_t index) {

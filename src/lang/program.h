@@ -27,6 +27,8 @@
 #define KR_LIMIT_SLOTS 4096u
 #define KR_LIMIT_PATTERNS 64u
 #define KR_LIMIT_ITEM_NESTING 3u                 /* map and filter inside each other */
+#define KR_LIMIT_FOLD_BYTES 4096u                /* of one result that replaces its call */
+#define KR_LIMIT_FOLD_FUEL 50000u                /* of all calls that a compile evaluates */
 #define KR_LIMIT_CODE_BYTES (8u * 1024u * 1024u) /* of each table of a program */
 
 /* Where a value is emitted; decides escaping and refusals. (ID, word) */
@@ -84,6 +86,7 @@ typedef struct kr_function_info {
   const char *params; /* letters, see functions.def; the last repeats */
   char result;
   uint8_t marks;     /* kr_marks */
+  bool is_pure;      /* the same arguments give the same result */
   uint8_t registers; /* kr_registers */
   uint8_t cost;
   uint8_t n_params; /* letters in params */
@@ -156,7 +159,9 @@ typedef enum kr_root {
   KR_ROOT_COUNT
 } kr_root;
 
+/** "payload"; the text ends in a NUL too. */
 const char *kr_root_name(unsigned root);
+kr_str kr_root_text(unsigned root);
 
 typedef struct kr_instruction {
   uint8_t op;

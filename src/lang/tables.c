@@ -5,24 +5,33 @@
  */
 #include "base/assert.h"
 #include "base/str.h"
-#include "lang/program.h"
+#include "lang/compiler.h"
+
+const bool kr_lang_words[256] = {
+    ['0'] = true, ['1'] = true, ['2'] = true, ['3'] = true, ['4'] = true, ['5'] = true,
+    ['6'] = true, ['7'] = true, ['8'] = true, ['9'] = true, ['A'] = true, ['B'] = true,
+    ['C'] = true, ['D'] = true, ['E'] = true, ['F'] = true, ['G'] = true, ['H'] = true,
+    ['I'] = true, ['J'] = true, ['K'] = true, ['L'] = true, ['M'] = true, ['N'] = true,
+    ['O'] = true, ['P'] = true, ['Q'] = true, ['R'] = true, ['S'] = true, ['T'] = true,
+    ['U'] = true, ['V'] = true, ['W'] = true, ['X'] = true, ['Y'] = true, ['Z'] = true,
+    ['_'] = true, ['a'] = true, ['b'] = true, ['c'] = true, ['d'] = true, ['e'] = true,
+    ['f'] = true, ['g'] = true, ['h'] = true, ['i'] = true, ['j'] = true, ['k'] = true,
+    ['l'] = true, ['m'] = true, ['n'] = true, ['o'] = true, ['p'] = true, ['q'] = true,
+    ['r'] = true, ['s'] = true, ['t'] = true, ['u'] = true, ['v'] = true, ['w'] = true,
+    ['x'] = true, ['y'] = true, ['z'] = true};
 
 static const kr_function_info kr_functions[] = {
-#define KR_FUNCTION(id, name, min, max, params, result, marks, registers, cost, example, expected, \
-                    group, arguments, phrase)                                                      \
-  {name,                                                                                           \
-   min,                                                                                            \
-   max,                                                                                            \
-   params,                                                                                         \
-   result,                                                                                         \
-   KR_MARKS_##marks,                                                                               \
-   KR_REGISTERS_##registers,                                                                       \
-   cost,                                                                                           \
-   sizeof(params) - 1,                                                                             \
-   example,                                                                                        \
-   expected,                                                                                       \
-   group,                                                                                          \
-   arguments,                                                                                      \
+#define KR_PURE true
+#define KR_IMPURE false
+#define KR_FUNCTION(id, name, min, max, params, result, marks, purity, registers, cost, example,   \
+                    expected, group, arguments, phrase)                                            \
+  {name,        min,                                                                               \
+   max,         params,                                                                            \
+   result,      KR_MARKS_##marks,                                                                  \
+   KR_##purity, KR_REGISTERS_##registers,                                                          \
+   cost,        sizeof(params) - 1,                                                                \
+   example,     expected,                                                                          \
+   group,       arguments,                                                                         \
    phrase},
 #include "lang/functions.def"
 };
@@ -32,7 +41,11 @@ static const kr_opcode_info kr_opcodes[] = {
 #include "lang/opcodes.def"
 };
 
-static const char *const kr_roots[] = {"secret", "payload", "lookup", "processed", "item", "index"};
+#define KR_ROOT(name)                                                                              \
+  { .ptr = (const uint8_t *)(name), .len = sizeof(name) - 1 }
+static const kr_str kr_roots[] = {KR_ROOT("secret"),    KR_ROOT("payload"), KR_ROOT("lookup"),
+                                  KR_ROOT("processed"), KR_ROOT("item"),    KR_ROOT("index")};
+#undef KR_ROOT
 
 static const char *const kr_sinks[] = {"url", "query", "header",    "json", "form",
                                        "xml", "text",  "condition", "value"};
@@ -134,7 +147,9 @@ const kr_opcode_info *kr_opcode_row(unsigned opcode) {
   return &kr_opcodes[opcode];
 }
 
-const char *kr_root_name(unsigned root) { return root < KR_ROOT_COUNT ? kr_roots[root] : "?"; }
+const char *kr_root_name(unsigned root) { return (const char *)kr_root_text(root).ptr; }
+
+kr_str kr_root_text(unsigned root) { return root < KR_ROOT_COUNT ? kr_roots[root] : KR_STR("?"); }
 
 const char *kr_sink_name(kr_sink sink) {
   size_t index = (size_t)sink;

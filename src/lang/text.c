@@ -38,18 +38,21 @@ static size_t kr_text_bracket(kr_compiler *compiler, size_t offset, kr_step *ret
 /* The steps of a reference in text, as far as they go. */
 static bool kr_text_steps(kr_compiler *compiler, kr_node *node, size_t *offset) {
   for (;;) {
-    kr_step step = {0};
-    size_t end = 0;
     int byte = kr_text_byte(compiler->text, *offset);
     if (byte == '.' && kr_text_is_name_start(kr_text_byte(compiler->text, *offset + 1))) {
-      end = kr_parser_secret_end(compiler->text, *offset + 1);
-      step.name = kr_str_slice(compiler->text, *offset + 1, end);
-    } else if (byte == '[') {
-      end = kr_text_bracket(compiler, *offset, &step);
+      size_t end = kr_parser_secret_end(compiler->text, *offset + 1);
+      kr_step *step = kr_parser_new_step(compiler, node, *offset);
+      if (step == NULL)
+        return false;
+      kr_parser_name_step(step, kr_str_slice(compiler->text, *offset + 1, end));
+      *offset = end;
+      continue;
     }
+    kr_step step = {0};
+    size_t end = byte == '[' ? kr_text_bracket(compiler, *offset, &step) : 0;
     if (end == 0)
       return true;
-    if (!kr_parser_add_step(compiler, node, step, *offset))
+    if (!kr_parser_add_step(compiler, node, &step, *offset))
       return false;
     *offset = end;
   }

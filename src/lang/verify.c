@@ -9,6 +9,7 @@
 #include "lang/program.h"
 
 #define KR_DEPTH_UNKNOWN UINT32_MAX
+#define KR_VERIFY_FEW 256u /* instructions whose depths need no memory of their own */
 
 typedef struct kr_verifier {
   const kr_program *program;
@@ -177,8 +178,10 @@ static kr_status kr_verify_bug(kr_error *reterr, uint32_t pc) {
 kr_status kr_program_verify(kr_program *program, kr_error *reterr) {
   KR_CLEANUP(kr_arena_done) kr_arena arena = KR_ARENA_INIT(KR_LIMIT_CODE_BYTES, NULL);
   size_t n_depths = (size_t)program->n_code + 1;
-  kr_verifier verifier = {.program = program,
-                          .depths = kr_arena_alloc(&arena, n_depths * sizeof(uint32_t))};
+  uint32_t few[KR_VERIFY_FEW];
+  kr_verifier verifier = {.program = program, .depths = few};
+  if (n_depths > KR_VERIFY_FEW)
+    verifier.depths = kr_arena_alloc(&arena, n_depths * sizeof(uint32_t));
   if (verifier.depths == NULL)
     return kr_fail_nomem(reterr);
   memset(verifier.depths, 0xFF, n_depths * sizeof(uint32_t));

@@ -5,7 +5,7 @@
  * size), so needles are divided by length: one pass for all, then the cut that
  * saves most, as long as a further pass saves more than it costs.
  *
- * Costs are ns a byte of text, measured on Zen 4 (docs/decisions/0015); only
+ * Costs are ns a byte of text, measured on Zen 4; only
  * their ratios matter. They err towards fewer passes.
  */
 #include "redact/search_plan.h"

@@ -116,4 +116,7 @@ kr_status kr_vm_render(kr_vm *vm, const kr_program *program, const kr_render_inp
 kr_status kr_vm_condition(kr_vm *vm, const kr_program *program, const kr_render_input *input,
                           bool *ret_truth, kr_error *reterr) KR_MUST_USE;
 
+/** Evaluates constants for kr_compile(), with the time zones of the system. Static, immutable. */
+const kr_evaluator *kr_vm_evaluator(void);
+
 #endif

@@ -8,7 +8,7 @@
 #include "vm/copy.h"
 #include "vm/vm.h"
 
-static const kr_json *kr_resolve_root(const kr_vm *vm, const kr_slot *row) {
+const kr_json *kr_vm_tree_root(const kr_vm *vm, const kr_slot *row) {
   switch (row->root) {
   case KR_ROOT_PAYLOAD:
     return vm->input->payload;
@@ -52,7 +52,7 @@ const kr_json *kr_vm_tree_resolve(kr_vm *vm, uint32_t slot) {
   const kr_slot *row = &vm->program->slots[slot];
   const kr_json *tree = NULL;
   if (row->parent == KR_NO_SLOT) {
-    tree = kr_resolve_root(vm, row);
+    tree = kr_vm_tree_root(vm, row);
   } else {
     const kr_json *parent = kr_vm_tree(vm, row->parent); /* at most KR_LIMIT_PATH_STEPS deep */
     const kr_step *step = &vm->program->steps[row->step];

@@ -231,8 +231,30 @@ static inline bool kr_vm_equal_texts(kr_vm *vm, const kr_value *args, kr_value *
   return true;
 }
 
-/* The loop; the one function that may be long. Sets *ret_top at RETURN. */
-static kr_status kr_vm_run(kr_vm *vm, const kr_value **ret_top) {
+/*
+ * SLOT, CONSTANT and CALL of equals() at once, when both are texts without
+ * marks; paid for as the three. false: nothing was done, but that the slot is
+ * known now. A SLOT is never the last but one: its value is taken before HALT.
+ */
+static inline bool kr_vm_equal_constant(kr_vm *vm, const kr_instruction *in, kr_value *ret_value) {
+  if (in[1].op != KR_OP_CONSTANT || in[2].op != KR_OP_CALL || in[2].a != KR_FUNCTION_EQUALS)
+    return false;
+  const kr_slot *row = &vm->program->slots[in->c];
+  const kr_json *a = kr_vm_tree(vm, in->c);
+  const kr_json *b = &vm->program->constants[in[1].c];
+  if (a == NULL || row->secrets != 0 || a->type != KR_JSON_STRING || b->type != KR_JSON_STRING)
+    return false;
+  size_t cost = 3 + a->count / 32 + b->count / 32 + a->count / 32; /* see kr_vm_equal_texts() */
+  if (cost > vm->fuel)
+    return false;
+  vm->fuel -= (uint32_t)cost;
+  bool is_equal = a->count == b->count && kr_copy_equal(a->text, b->text, a->count);
+  kr_value_set_bool(ret_value, is_equal, row->is_untrusted);
+  return true;
+}
+
+/* The loop; the one function that may be long. */
+kr_status kr_vm_run(kr_vm *vm, const kr_value **ret_top) {
   const kr_program *program = vm->program;
   kr_value *stack = vm->stack; /* next free */
   kr_value value;              /* a result, while its arguments are still on the stack */
@@ -250,7 +272,10 @@ static kr_status kr_vm_run(kr_vm *vm, const kr_value **ret_top) {
       stack++;
       break;
     case KR_OP_SLOT:
-      KR_TRY(kr_vm_read_slot(vm, in->c, in->a != 0, stack));
+      if (kr_vm_equal_constant(vm, in, stack))
+        pc += 2;
+      else
+        KR_TRY(kr_vm_read_slot(vm, in->c, in->a != 0, stack));
       stack++;
       break;
     case KR_OP_SECRET:
@@ -423,8 +448,8 @@ size_t kr_render_output_limit(kr_sink sink) {
   return sink == KR_SINK_HEADER ? KR_LIMIT_HEADER_BYTES : KR_LIMIT_BODY_BYTES;
 }
 
-static kr_status kr_vm_prepare(kr_vm *vm, const kr_program *program, const kr_render_input *input,
-                               kr_rendered *rendered, kr_error *reterr) {
+kr_status kr_vm_prepare(kr_vm *vm, const kr_program *program, const kr_render_input *input,
+                        kr_rendered *rendered, kr_error *reterr) {
   vm->program = program;
   vm->input = input;
   vm->rendered = rendered;
@@ -445,11 +470,12 @@ static kr_status kr_vm_prepare(kr_vm *vm, const kr_program *program, const kr_re
   vm->stack = memory;
   vm->trees = (const kr_json **)(void *)((uint8_t *)memory + stack_bytes);
   memset((void *)vm->trees, 0, trees_bytes);
+  if (program->n_slots > 0) /* the first is a root, as parents come first; most have no other */
+    vm->trees[0] = kr_vm_tree_root(vm, &program->slots[0]);
   return KR_OK;
 }
 
-/* Wipe what was made from secrets; keep the memory. */
-static void kr_vm_clear(kr_vm *vm) {
+void kr_vm_clear(kr_vm *vm) {
   if (vm->is_sensitive) {
     kr_arena_reset(&vm->arena);
     kr_buf_reset(&vm->work.buf);

@@ -3,6 +3,7 @@
  * vm.h - the inside of the VM, shared by its parts:
  *
  *   vm.c       the loop, and the two entries of render.h
+ *   evaluate.c the third entry: constants, for the compiler
  *   resolve.c  slots: paths into payload, lookup, processed, each resolved once
  *   emit_run.c runs of literals and plain values, the common case
  *   output.c   marked bytes: escaping by context, spans, JSON text
@@ -69,6 +70,16 @@ struct kr_vm {
   uint16_t hints[KR_VM_HINTS];
 };
 
+/** Begin a run; kr_vm_clear() must follow, also after a failure. */
+kr_status kr_vm_prepare(kr_vm *vm, const kr_program *program, const kr_render_input *input,
+                        kr_rendered *rendered, kr_error *reterr) KR_MUST_USE;
+
+/** Run; *ret_top is set at RETURN, and lives until the VM is cleared. */
+kr_status kr_vm_run(kr_vm *vm, const kr_value **ret_top) KR_MUST_USE;
+
+/** Wipe what was made from secrets; keep the memory. */
+void kr_vm_clear(kr_vm *vm);
+
 /** Describe a failure at the instruction being run; returns status. */
 kr_status kr_vm_fail(kr_vm *vm, kr_status status, kr_code code, const char *format, ...)
     KR_PRINTF(4, 5);
@@ -106,6 +117,9 @@ kr_status kr_vm_equal(kr_vm *vm, const kr_value *a, const kr_value *b,
 
 /** Does a value count as true? Pays for the digits of a number. */
 KR_MUST_USE static inline kr_status kr_vm_truth(kr_vm *vm, const kr_value *value, bool *ret_truth) {
+  *ret_truth = value->type == KR_VALUE_TRUE;
+  if (value->type == KR_VALUE_TRUE || value->type == KR_VALUE_FALSE)
+    return KR_OK;
   if (value->type == KR_VALUE_NUMBER)
     KR_TRY(kr_vm_spend(vm, value->count));
   *ret_truth = kr_value_truth(value);
@@ -123,6 +137,10 @@ static inline bool kr_vm_is_preview(const kr_vm *vm) { return vm->input->secrets
 
 /** The node of input data at a slot; NULL: kr_vm_slot() says what stands there. */
 const kr_json *kr_vm_tree_resolve(kr_vm *vm, uint32_t slot);
+
+/** Of a slot without a parent: the payload, the lookup, the processed fields; or NULL. */
+const kr_json *kr_vm_tree_root(const kr_vm *vm, const kr_slot *row);
+
 static inline bool kr_vm_is_key(const kr_json_member *member, kr_str name) {
   return member->key.count == name.len && kr_copy_equal(member->key.text, name.ptr, name.len);
 }

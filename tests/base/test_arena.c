@@ -43,6 +43,24 @@ static void test_limit(void **state) {
   }
 }
 
+static void test_reserve(void **state) {
+  (void)state;
+  kr_arena arena = KR_ARENA_INIT(50000, &tracked_memory);
+  assert_int_equal(kr_arena_reserve(&arena, 0), KR_OK);
+  assert_int_equal(tracked_blocks, 0);
+  assert_int_equal(kr_arena_reserve(&arena, 20000), KR_OK);
+  for (size_t i = 0; i < 200; i++)
+    assert_non_null(kr_arena_alloc(&arena, 96)); /* 19 200 */
+  assert_int_equal(tracked_blocks, 1);
+  assert_int_equal(kr_arena_reserve(&arena, 800), KR_OK); /* there is room */
+  assert_int_equal(tracked_blocks, 1);
+  assert_int_equal(kr_arena_reserve(&arena, 40000), KR_LIMIT);
+  assert_int_equal(kr_arena_reserve(&arena, SIZE_MAX), KR_NOMEM);
+  assert_int_equal(tracked_blocks, 1);
+  kr_arena_done(&arena);
+  assert_int_equal(tracked_blocks, 0);
+}
+
 static void test_sizes_that_overflow(void **state) {
   (void)state;
   kr_arena arena = KR_ARENA_INIT(SIZE_MAX, &tracked_memory);
@@ -169,6 +187,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_aligned_and_apart),
       cmocka_unit_test(test_limit),
+      cmocka_unit_test(test_reserve),
       cmocka_unit_test(test_sizes_that_overflow),
       cmocka_unit_test(test_calloc_and_copy),
       cmocka_unit_test(test_reset_keeps_and_wipes_one_block),

@@ -21,7 +21,8 @@ typedef struct kr_driver {
 
 static kr_status kr_driver_run(kr_driver *driver, kr_str payload, kr_str template) {
   kr_secret_names names = {0};
-  kr_compile_options options = {.sink = KR_SINK_VALUE, .secrets = &names};
+  kr_compile_options options = {
+      .sink = KR_SINK_VALUE, .secrets = &names, .evaluator = kr_vm_evaluator()};
   KR_CLEANUP(kr_program_freep) kr_program *program = NULL;
   kr_render_input input = {0};
   KR_TRY(kr_json_parse(payload, NULL, &driver->arena, &input.payload, &driver->error));

@@ -7,7 +7,7 @@
  * little-endian, that many bytes; the key "." ends them. Of a case:
  *
  *   s sink   t template   B body   p payload   l lookup   r processed   m missing mode
- *   w allow raw   P is_plain   v preview   f fuel   S "NAME=value" of a secret
+ *   w allow raw   U no evaluator   P is_plain   v preview   f fuel   S "NAME=value" of a secret
  *   F "NAME=A,B" or "NAME=A,B untrusted": a processed field   T show the tree   C canonical text
  *
  * Of an answer:
@@ -202,6 +202,7 @@ static kr_compile_options kr_pipe_options(kr_pipe *pipe) {
                                 .fields = pipe->marks,
                                 .n_fields = pipe->n_marks,
                                 .is_processed_open = pipe->n_marks == 0,
+                                .evaluator = kr_pipe_has(pipe, 'U') ? NULL : kr_vm_evaluator(),
                                 .is_plain = kr_pipe_has(pipe, 'P')};
   kr_str missing = kr_pipe_get(pipe, 'm');
   if (kr_str_equal(missing, KR_STR("nullish")))

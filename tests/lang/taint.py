@@ -44,7 +44,12 @@ def main():
             cases.append(pipe.case(sink, around, generator.data["payload"], generator.secrets, generator.fields))
             expected.append((around, "forbidden", generator))
     tally = {}
-    for (text, wanted, generator), answer in zip(expected, pipe.run(sys.argv[1], cases)):
+    answers = pipe.run(sys.argv[1], cases)
+    # A call of literals that fails is refused when it is compiled; what it says when it is rendered is judged here.
+    refused = [i for i, a in enumerate(answers) if a.kind == "compile" and a.code in (312, 320, 333, 350, 351) and expected[i][1] != "forbidden"]
+    for i, answer in zip(refused, pipe.run(sys.argv[1], [cases[i] + [("U", "")] for i in refused])):
+        answers[i] = answer
+    for (text, wanted, generator), answer in zip(expected, answers):
         shown = (text, generator.data, generator.secrets, "wanted", wanted, "found", answer)
         if wanted == "forbidden":
             report.check(answer.kind == "compile" and any(e[0] == 401 for e in answer.errors), "a secret is let in", *shown)

@@ -200,7 +200,8 @@ static kr_status kr_run_compile(kr_run *run, kr_sink sink) {
                                 .secrets = &run->names,
                                 .fields = run->fields,
                                 .n_fields = run->n_fields,
-                                .is_processed_open = run->n_fields == 0};
+                                .is_processed_open = run->n_fields == 0,
+                                .evaluator = kr_vm_evaluator()};
   kr_str template = kr_case_get(run->test, "template", "");
   kr_str body = kr_case_get(run->test, "body", "");
   kr_status status =

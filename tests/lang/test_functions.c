@@ -28,7 +28,8 @@ static int64_t kr_test_wall_ms(void *ctx) {
 static void kr_test_example(void **state) {
   const kr_function_info *row = *state;
   kr_secret_names names = {0};
-  kr_compile_options options = {.sink = KR_SINK_VALUE, .secrets = &names};
+  kr_compile_options options = {
+      .sink = KR_SINK_VALUE, .secrets = &names, .evaluator = kr_vm_evaluator()};
   kr_diagnostics diagnostics;
   KR_CLEANUP(kr_program_freep) kr_program *program = NULL;
   KR_CLEANUP(kr_vm_freep) kr_vm *vm = NULL;

@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -199,15 +200,57 @@ static void kr_test_slots(void **state) {
   assert_int_equal(kr_code_of(fixture, KR_SINK_TEXT, NULL), KR_E_NODES);
 }
 
+/* How many instructions a template comes to, and what it renders. */
+static uint32_t kr_folded(kr_fixture *fixture, const char *text, size_t *ret_len) {
+  kr_secret_names names = {0};
+  kr_compile_options options = {
+      .sink = KR_SINK_TEXT, .secrets = &names, .evaluator = kr_vm_evaluator()};
+  KR_CLEANUP(kr_program_freep) kr_program *program = NULL;
+  assert_int_equal(kr_compile(kr_str_cstr(text), &options, &program, &fixture->diagnostics), KR_OK);
+  kr_render_input input = {0};
+  assert_int_equal(kr_vm_render(fixture->vm, program, &input, &fixture->rendered, &fixture->error),
+                   KR_OK);
+  *ret_len = fixture->rendered.buf.len;
+  return program->n_code;
+}
+
+/* A result of so many bytes takes the place of its call, and one more does not. */
+static void kr_test_fold_bytes(void **state) {
+  kr_fixture *fixture = *state;
+  char text[64];
+  size_t len = 0;
+  size_t most = KR_LIMIT_FOLD_BYTES - 2; /* as JSON, in its quotes */
+  (void)snprintf(text, sizeof(text), "repeat('x', %zu)", most);
+  assert_int_equal(kr_folded(fixture, text, &len), 2); /* emit-literal, halt */
+  assert_int_equal(len, most);
+  (void)snprintf(text, sizeof(text), "repeat('x', %zu)", most + 1);
+  assert_int_equal(kr_folded(fixture, text, &len), 5); /* two constants, call, emit, halt */
+  assert_int_equal(len, most + 1);
+}
+
+/* After the fuel of a compile is spent nothing more is folded, and all is rendered as it is. */
+static void kr_test_fold_fuel(void **state) {
+  kr_fixture *fixture = *state;
+  size_t len = 0;
+  assert_int_equal(kr_folded(fixture, "${length(repeat('x', 1000))}${uppercase('a')}", &len), 2);
+  uint32_t n_code = kr_folded(fixture, "${length(repeat('x', 1000000))}${uppercase('a')}",
+                              &len); /* 62 500 units */
+  assert_int_equal(len, 8);
+  assert_true(n_code > 6);
+}
+
 static const char kr_sample[] =
     "{\"a\": $payload.x.y, \"b\": \"${uppercase(concat($secret.A, $payload.x.z))}\", "
-    "\"c\": ${if($payload.x.w?, [1, \"x\"], {\"k\": join(\",\", split(\" \", $payload.t))})}}";
+    "\"c\": ${if($payload.x.w?, [1, \"x\"], {\"k\": join(\",\", split(\" \", $payload.t))})}, "
+    "\"d\": ${concat($payload.t, uppercase(\"a\"), \"b\")}, \"e\": ${toJson([1, {\"k\": \"v\"}])}, "
+    "\"f\": ${padStart($payload.t, 3, \"0\")}}";
 
 static void kr_test_compile_nomem(void **state) {
   (void)state;
   for (size_t n = 0; n < 10000; n++) {
     kr_secret_names names = {0};
-    kr_compile_options options = {.sink = KR_SINK_JSON, .secrets = &names};
+    kr_compile_options options = {
+        .sink = KR_SINK_JSON, .secrets = &names, .evaluator = kr_vm_evaluator()};
     kr_diagnostics diagnostics;
     KR_CLEANUP(kr_program_freep) kr_program *program = NULL;
     kr_test_fail_at(n);
@@ -276,6 +319,7 @@ int main(void) {
       KR_LIMIT_TEST(kr_test_arguments),      KR_LIMIT_TEST(kr_test_secrets),
       KR_LIMIT_TEST(kr_test_secret_name),    KR_LIMIT_TEST(kr_test_outputs),
       KR_LIMIT_TEST(kr_test_fuel),           KR_LIMIT_TEST(kr_test_diagnostics_max),
+      KR_LIMIT_TEST(kr_test_fold_bytes),     KR_LIMIT_TEST(kr_test_fold_fuel),
       KR_LIMIT_TEST(kr_test_slots),          cmocka_unit_test(kr_test_compile_nomem),
       KR_LIMIT_TEST(kr_test_cost_is_huge),   cmocka_unit_test(kr_test_cost_nomem),
   };
