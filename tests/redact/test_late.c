@@ -514,17 +514,17 @@ static void late_forms(void **state) {
   static const struct {
     uint32_t forms;
     uint32_t min_search;
-  } masks[] = {{0, 7}, {KR_REDACT_FORM_BIT(KR_FORM_PERCENT), 7}, {0, 6}, {0, 7}};
+  } steps[] = {{0, 7}, {KR_REDACT_FORM_BIT(KR_FORM_PERCENT), 7}, {0, 6}, {0, 7}};
   static const char *const expected[] = {"se%73ame sesame", "se%73ame sesame", M " " M, M " " M};
   kr_redact_set *sets[4];
   (void)state;
   for (size_t i = 0; i < 4; i++) {
     const kr_redact_secret secret = {
-        .name = KR_STR("V"), .bytes = KR_STR("sesame"), .min_search = masks[i].min_search};
+        .name = KR_STR("V"), .bytes = KR_STR("sesame"), .min_search = steps[i].min_search};
     KR_CLEANUP(kr_redact_builder_freep) kr_redact_builder *builder = NULL;
     assert_int_equal(kr_redact_builder_new(&builder, NULL), KR_OK);
     assert_int_equal(kr_redact_builder_add_secret(builder, &secret, NULL), KR_OK);
-    kr_redact_builder_set_forms(builder, masks[i].forms);
+    kr_redact_builder_set_forms(builder, steps[i].forms);
     assert_int_equal(kr_redact_builder_build(builder, &sets[i], NULL), KR_OK);
   }
   KR_CLEANUP(kr_buf_done) kr_buf out = KR_BUF_INIT(10000, NULL);
