@@ -28,9 +28,26 @@ static void kr_redact_levels_done(kr_redact_levels *levels) {
   free(levels->below);
 }
 
+/* The first 8 bytes as a number of the same order; missing ones are 0. */
+static uint64_t kr_redact_pattern_head(kr_str bytes) {
+  uint64_t head = 0;
+  size_t len = bytes.len < sizeof(head) ? bytes.len : sizeof(head);
+  if (len == sizeof(head)) {
+    memcpy(&head, bytes.ptr, sizeof(head));
+    return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? __builtin_bswap64(head) : head;
+  }
+  for (size_t i = 0; i < len; i++)
+    head |= (uint64_t)bytes.ptr[i] << (56 - 8 * i);
+  return head;
+}
+
 static int kr_redact_pattern_compare(const void *left, const void *right) {
   const kr_redact_pattern *a = left;
   const kr_redact_pattern *b = right;
+  uint64_t a_head = kr_redact_pattern_head(a->bytes);
+  uint64_t b_head = kr_redact_pattern_head(b->bytes);
+  if (a_head != b_head)
+    return a_head < b_head ? -1 : 1;
   int order = kr_str_compare(a->bytes, b->bytes);
   if (order != 0)
     return order;

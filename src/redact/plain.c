@@ -40,6 +40,8 @@ static size_t kr_plain_taken_number(kr_str core) {
 static size_t kr_plain_taken_name(kr_str core) {
   static const char *const names[] = {"amp;", "lt;", "gt;", "quot;", "apos;", "nbsp;"};
   size_t taken = 0;
+  if (strchr("abglmnopqstu;", core.ptr[0]) == NULL || core.ptr[0] == 0) /* most cores, at once */
+    return 0;
   for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
     for (kr_str rest = kr_str_cstr(names[i]); rest.len > 0; rest = kr_str_skip(rest, 1)) {
       size_t shared = rest.len < core.len ? rest.len : core.len;

@@ -94,11 +94,12 @@ static kr_status kr_sieve_build(kr_sieve *sieve) {
   KR_TRY(kr_buf_reserve(&cores, sieve->n_needles * sizeof(kr_str)));
   for (size_t i = 0; i < sieve->n_needles; i++) {
     const kr_sieve_needle *needle = &sieve->needles[i];
-    kr_str core = kr_str_from(text.ptr + text.len, needle->core_len);
-    for (size_t k = 0; k < needle->core_len; k++) {
-      uint8_t byte = needle->bytes.ptr[needle->core_at + k];
-      KR_TRY(kr_buf_byte(&text, sieve->reads_plus && byte == '+' ? ' ' : byte));
-    }
+    uint8_t *bytes = text.ptr + text.len;
+    kr_str core = kr_str_from(bytes, needle->core_len);
+    KR_TRY(kr_buf_append(&text, kr_str_from(needle->bytes.ptr + needle->core_at, core.len)));
+    for (size_t k = 0; sieve->reads_plus && k < core.len; k++)
+      if (bytes[k] == '+')
+        bytes[k] = ' ';
     KR_TRY(kr_buf_append(&cores, kr_str_from(&core, sizeof(core))));
   }
   const kr_search_options options = {.fold_bit5 = true};

@@ -22,7 +22,7 @@
 
 #define KR_SENSITIVE_LEAST_BYTES ((size_t)4096)
 #define KR_SENSITIVE_SIZES 8u /* each twice as large as the one before */
-#define KR_SENSITIVE_KEPT 4u  /* of each size; 4 MiB in all */
+#define KR_SENSITIVE_KEPT 32u /* of the smallest size, which is wanted most */
 
 #if defined(__SANITIZE_ADDRESS__)
 #define KR_SENSITIVE_KEEPS false
@@ -35,6 +35,9 @@
 #define KR_SENSITIVE_KEEPS true
 #endif
 
+/* How many wait of each size: 2.6 MiB in all. */
+static const size_t kr_sensitive_most[KR_SENSITIVE_SIZES] = {
+    KR_SENSITIVE_KEPT, 16, 8, 8, 4, 2, 2, 2};
 static _Atomic(void *) kr_sensitive_kept[KR_SENSITIVE_SIZES][KR_SENSITIVE_KEPT];
 
 /* The size class of len bytes; KR_SENSITIVE_SIZES if none is kept. */
@@ -59,7 +62,7 @@ static bool kr_sensitive_round(size_t len, size_t *ret_len) {
 }
 
 static void *kr_sensitive_take(size_t size) {
-  for (size_t i = 0; size < KR_SENSITIVE_SIZES && i < KR_SENSITIVE_KEPT; i++) {
+  for (size_t i = 0; size < KR_SENSITIVE_SIZES && i < kr_sensitive_most[size]; i++) {
     _Atomic(void *) *slot = &kr_sensitive_kept[size][i];
     if (atomic_load_explicit(slot, memory_order_relaxed) == NULL)
       continue;
@@ -71,7 +74,7 @@ static void *kr_sensitive_take(size_t size) {
 }
 
 static bool kr_sensitive_keep(void *ptr, size_t size) {
-  for (size_t i = 0; size < KR_SENSITIVE_SIZES && i < KR_SENSITIVE_KEPT; i++) {
+  for (size_t i = 0; size < KR_SENSITIVE_SIZES && i < kr_sensitive_most[size]; i++) {
     void *empty = NULL;
     if (atomic_compare_exchange_strong_explicit(&kr_sensitive_kept[size][i], &empty, ptr,
                                                 memory_order_release, memory_order_relaxed))

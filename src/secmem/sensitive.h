@@ -15,7 +15,7 @@
 /** The allocator for kr_buf and kr_arena. Static, immutable; any thread. */
 const kr_allocator *kr_sensitive_memory(void);
 
-/** Give the wiped blocks that wait for their next use (4 MiB at most) back to the system. */
+/** Give the wiped blocks that wait for their next use (2.6 MiB at most) back to the system. */
 void kr_sensitive_trim(void);
 
 #endif
