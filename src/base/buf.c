@@ -54,7 +54,7 @@ kr_status kr_buf_reserve(kr_buf *buf, size_t extra) {
 kr_status kr_buf_append_grown(kr_buf *buf, kr_str bytes) {
   KR_TRY(kr_buf_reserve(buf, bytes.len));
   KR_ASSERT(buf->ptr != NULL); /* bytes.len is not 0, so there is room now */
-  memcpy(buf->ptr + buf->len, bytes.ptr, bytes.len);
+  kr_copy(buf->ptr + buf->len, bytes.ptr, bytes.len);
   buf->len += bytes.len;
   return KR_OK;
 }

@@ -42,7 +42,10 @@ KR_MUST_USE static inline kr_status kr_buf_append(kr_buf *buf, kr_str bytes) {
     return KR_OK;
   if (buf->ptr == NULL || bytes.len > buf->cap - buf->len)
     return kr_buf_append_grown(buf, bytes);
-  memcpy(buf->ptr + buf->len, bytes.ptr, bytes.len);
+  if (bytes.len <= KR_COPY_BYTES)
+    memcpy(buf->ptr + buf->len, bytes.ptr, bytes.len);
+  else
+    kr_copy(buf->ptr + buf->len, bytes.ptr, bytes.len);
   buf->len += bytes.len;
   return KR_OK;
 }

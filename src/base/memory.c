@@ -23,3 +23,12 @@ void kr_wipe(void *ptr, size_t len) {
   if (len > 0)
     explicit_bzero(ptr, len);
 }
+
+void kr_copy(void *to, const void *from, size_t len) {
+  uint8_t *out = to;
+  const uint8_t *in = from;
+  for (; len > KR_COPY_BYTES; len -= KR_COPY_BYTES, in += KR_COPY_BYTES, out += KR_COPY_BYTES)
+    memcpy(out, in, KR_COPY_BYTES);
+  if (len > 0)
+    memcpy(out, in, len);
+}

@@ -21,6 +21,14 @@ const kr_allocator *kr_heap_memory(void);
 /** Overwrite with zeros in a way the compiler keeps. ptr may be NULL when len is 0. */
 void kr_wipe(void *ptr, size_t len);
 
+#define KR_COPY_BYTES 2048u /* copied at once by kr_copy() */
+
+/**
+ * memcpy in pieces. glibc copies more at once by `rep movsb`, which on Zen 4 takes
+ * 0.29 ns a byte instead of 0.01 for some alignments of the two (measured).
+ */
+void kr_copy(void *to, const void *from, size_t len);
+
 /** a + b and a * b; false on overflow (then *ret is not written). */
 static inline bool kr_size_add(size_t a, size_t b, size_t *ret) {
   size_t sum = 0;

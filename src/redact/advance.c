@@ -129,6 +129,8 @@ static bool kr_redact_read_on(kr_redact_scan *scan, bool is_final) {
   uint64_t end = scan->base + scan->window.len;
   uint64_t stop = end - scan->pos > KR_REDACT_SLICE_BYTES ? scan->pos + KR_REDACT_SLICE_BYTES : end;
   while (scan->pos < stop && scan->status == KR_OK) {
+    uint64_t due = (scan->pos | 15) + 1; /* to see whether skipping can go on */
+    kr_redact_scan_read_plain(scan, due < stop ? due - 1 : stop - 1);
     if (!kr_redact_scan_read(scan, is_final))
       return kr_redact_read_more(scan, is_final);
     bool is_due = (scan->pos & 15) == 0 || (scan->node | scan->hex_node) == 0;

@@ -202,11 +202,25 @@ static void kr_redact_match_hex(kr_redact_scan *scan, uint64_t end) {
 static void kr_redact_step_plain(kr_redact_scan *scan, uint8_t byte) {
   uint8_t lower = byte >= 'A' && byte <= 'Z' ? (uint8_t)(byte | 0x20) : byte;
   scan->node = kr_redact_step(scan->forms, scan->node, byte);
-  kr_redact_scan_match(scan, scan->node, NULL, scan->pos + 1);
+  if (scan->forms->outs[scan->node] != 0)
+    kr_redact_scan_match(scan, scan->node, NULL, scan->pos + 1);
   scan->node = kr_redact_settle(scan->forms, scan->node);
   scan->hex_node = kr_redact_step(scan->hex, scan->hex_node, lower);
-  kr_redact_match_hex(scan, scan->pos + 1);
+  if (scan->hex->outs[scan->hex_node] != 0)
+    kr_redact_match_hex(scan, scan->pos + 1);
   scan->hex_node = kr_redact_settle(scan->hex, scan->hex_node);
+}
+
+void kr_redact_scan_read_plain(kr_redact_scan *scan, uint64_t stop) {
+  const uint8_t *window = scan->window.ptr;
+  while (scan->pos < stop && (scan->n_paths | scan->n_waiting | scan->widen_mask) == 0) {
+    uint8_t byte = window[scan->pos - scan->base];
+    if (kr_redact_is_introducer(byte))
+      return;
+    kr_redact_step_plain(scan, byte);
+    scan->pos++;
+    scan->widen_mask >>= 1;
+  }
 }
 
 /* The character at pos also holds bits of a value just matched: remove it, escaped or not. */

@@ -110,6 +110,9 @@ void kr_redact_scan_clear(kr_redact_scan *scan);
 /** Read the byte at pos in every way. False: it starts an escape that is not yet decided. */
 bool kr_redact_scan_read(kr_redact_scan *scan, bool is_final);
 
+/** Read on up to stop, at most to the first byte that takes more than one step. */
+void kr_redact_scan_read_plain(kr_redact_scan *scan, uint64_t stop);
+
 /** The earliest byte at which a reading that is open began; pos without any. */
 uint64_t kr_redact_scan_open(const kr_redact_scan *scan);
 
