@@ -29,15 +29,33 @@ static inline uint64_t kr_plain_first(size_t n) {
   return n >= 64 ? UINT64_MAX : (UINT64_C(1) << n) - 1;
 }
 
-static size_t kr_plain_avx512_clean_len(kr_str text, bool reads_plus) {
+/* 0 in the lanes of introducers, something else in all others. '%' and '&' are neighbours. */
+static inline __m512i kr_plain_mark(__m512i bytes, bool reads_plus) {
+  __m512i two = _mm512_sub_epi8(bytes, _mm512_set1_epi8('%'));
+  two = _mm512_and_si512(two, _mm512_set1_epi8((char)0xFE));
+  __m512i mark = _mm512_min_epu8(two, _mm512_xor_si512(bytes, _mm512_set1_epi8('\\')));
+  if (reads_plus)
+    mark = _mm512_min_epu8(mark, _mm512_xor_si512(bytes, _mm512_set1_epi8('+')));
+  return mark;
+}
+
+static inline size_t kr_plain_clean_blocks(kr_str text, bool reads_plus) {
   size_t at = 0;
   for (; at + 256 <= text.len; at += 256) {
-    uint64_t found = 0;
-    for (size_t i = 0; i < 256; i += 64)
-      found |= kr_plain_introducers(_mm512_loadu_si512(text.ptr + at + i), reads_plus);
-    if (found != 0)
+    const uint8_t *from = text.ptr + at;
+    __m512i a = kr_plain_mark(_mm512_loadu_si512(from), reads_plus);
+    __m512i b = kr_plain_mark(_mm512_loadu_si512(from + 64), reads_plus);
+    __m512i c = kr_plain_mark(_mm512_loadu_si512(from + 128), reads_plus);
+    __m512i d = kr_plain_mark(_mm512_loadu_si512(from + 192), reads_plus);
+    a = _mm512_min_epu8(_mm512_min_epu8(a, b), _mm512_min_epu8(c, d));
+    if (_mm512_testn_epi8_mask(a, a) != 0)
       break;
   }
+  return at;
+}
+
+static size_t kr_plain_avx512_clean_len(kr_str text, bool reads_plus) {
+  size_t at = reads_plus ? kr_plain_clean_blocks(text, true) : kr_plain_clean_blocks(text, false);
   for (; at < text.len; at += 64) {
     __m512i bytes = _mm512_maskz_loadu_epi8(kr_plain_first(text.len - at), text.ptr + at);
     uint64_t mask = kr_plain_introducers(bytes, reads_plus);
