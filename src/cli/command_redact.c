@@ -146,6 +146,8 @@ int kr_cli_run_redact(kr_cli *cli) {
   kr_status status = kr_cli_redact_open(&redact, &error);
   if (status == KR_OK)
     status = kr_cli_redact_warn(&redact, &error);
+  if (redact.is_misused)
+    return kr_cli_usage(cli, error.message, error.hint);
   if (status != KR_OK)
     return kr_cli_fail(cli, &error, NULL);
   kr_cli_progress_begin(&redact.progress, cli, is_in_place);

@@ -48,6 +48,7 @@ typedef struct kr_cli_redact {
   int out_fd;
   const char *out_name; /* for errors */
   int write_errno;      /* why writing failed; 0: it did not */
+  bool is_misused;      /* --no-form names what is no form */
   kr_cli_counts counts;
   kr_cli_progress progress;
 } kr_cli_redact;

@@ -41,6 +41,7 @@ static kr_status kr_cli_redact_leave_out(kr_cli_redact *redact, const char *name
     size_t len = comma == NULL ? strlen(names) : (size_t)(comma - names);
     kr_str form = {.ptr = (const uint8_t *)names, .len = len};
     kr_status status = kr_redactor_leave_out(redact->redactor, form, error);
+    redact->is_misused = status == KR_INVALID;
     if (status != KR_OK)
       return status;
     names = comma == NULL ? NULL : comma + 1;

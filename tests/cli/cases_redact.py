@@ -118,7 +118,7 @@ class RedactPipe(HomeCase):
             out = self.must("redact", "--no-form", "html,hex", *source, stdin=text).out
             self.assertEqual(out, b"[REDACTED] " + value.hex().encode())
         for names in ("raw", "hex,", "nothing"):
-            self.fails(1, "redact", "--no-form", names, "--values", values, stdin=text,
+            self.fails(2, "redact", "--no-form", names, "--values", values, stdin=text,
                        says=["no such form", "json-twice"])
 
     def test_fail_on_match_says_why(self):
