@@ -18,10 +18,11 @@ uint32_t kr_verify_form_bit(kr_verify_spelling spelling) {
   return KR_REDACT_FORM_BIT(spelling == KR_VERIFY_HEX ? KR_FORM_HEX : KR_FORM_BASE64);
 }
 
-/* n_digits digits of a base; 0: as many as it takes. */
-static kr_status kr_verify_number(uint32_t number, uint32_t base, unsigned n_digits, bool is_upper,
+/* n_digits digits, hexadecimal or decimal; 0: as many as it takes. */
+static kr_status kr_verify_number(uint32_t number, bool is_hex, unsigned n_digits, bool is_upper,
                                   kr_buf *out) {
   const char *digits = is_upper ? "0123456789ABCDEF" : "0123456789abcdef";
+  uint32_t base = is_hex ? 16 : 10;
   uint8_t text[8]; /* of 21 bits */
   size_t at = sizeof(text);
   while (at > 0 && (n_digits > 0 ? sizeof(text) - at < n_digits : number > 0)) {
@@ -69,12 +70,12 @@ static kr_status kr_verify_percent(uint8_t byte, kr_verify_spelling spelling, bo
   if (!kr_verify_is_escaped(byte, spelling))
     return kr_buf_byte(out, byte);
   KR_TRY(kr_buf_byte(out, '%'));
-  return kr_verify_number(byte, 16, 2, is_upper, out);
+  return kr_verify_number(byte, true, 2, is_upper, out);
 }
 
 static kr_status kr_verify_unit(uint32_t unit, bool is_upper, kr_buf *out) {
   KR_TRY(kr_buf_append(out, KR_STR("\\u")));
-  return kr_verify_number(unit, 16, 4, is_upper, out);
+  return kr_verify_number(unit, true, 4, is_upper, out);
 }
 
 static kr_status kr_verify_json(uint32_t point, bool has_slash, bool is_upper, kr_buf *out) {
@@ -114,7 +115,7 @@ static kr_status kr_verify_spell_point(uint32_t point, kr_verify_spelling spelli
   if (spelling == KR_VERIFY_RAW)
     return kr_buf_byte(out, (uint8_t)point);
   if (spelling == KR_VERIFY_HEX)
-    return kr_verify_number(point, 16, 2, is_upper, out);
+    return kr_verify_number(point, true, 2, is_upper, out);
   if (spelling <= KR_VERIFY_PERCENT_CHARS)
     return kr_verify_percent((uint8_t)point, spelling, is_upper, out);
   if (spelling <= KR_VERIFY_JSON_ASCII)

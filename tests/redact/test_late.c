@@ -24,7 +24,7 @@ static kr_status collect(void *ctx, kr_str bytes) { return kr_buf_append(ctx, by
 
 static kr_redact_set *set_of(const char *a, const char *b, const char *c) {
   const char *const given[] = {a, b, c};
-  kr_naive_value values[3];
+  kr_naive_value values[3] = {{0}};
   size_t n = 0;
   for (size_t i = 0; i < 3; i++)
     if (given[i] != NULL)
