@@ -18,17 +18,17 @@ uint32_t kr_verify_form_bit(kr_verify_spelling spelling) {
   return KR_REDACT_FORM_BIT(spelling == KR_VERIFY_HEX ? KR_FORM_HEX : KR_FORM_BASE64);
 }
 
-/* n_digits digits, hexadecimal or decimal; 0: as many as it takes. */
+/* Hexadecimal or decimal digits, at least n_digits, leading zeros included. */
 static kr_status kr_verify_number(uint32_t number, bool is_hex, unsigned n_digits, bool is_upper,
                                   kr_buf *out) {
   const char *digits = is_upper ? "0123456789ABCDEF" : "0123456789abcdef";
   uint32_t base = is_hex ? 16 : 10;
   uint8_t text[8]; /* of 21 bits */
   size_t at = sizeof(text);
-  while (at > 0 && (n_digits > 0 ? sizeof(text) - at < n_digits : number > 0)) {
+  do {
     text[--at] = (uint8_t)digits[number % base];
     number /= base;
-  }
+  } while (at > 0 && (number != 0 || sizeof(text) - at < n_digits));
   return kr_buf_append(out, kr_str_from(text + at, sizeof(text) - at));
 }
 
@@ -105,7 +105,7 @@ static kr_status kr_verify_html(uint32_t point, kr_verify_spelling spelling, boo
   if (spelling == KR_VERIFY_HTML)
     return kr_buf_append(out, kr_str_cstr(names[found - signs]));
   KR_TRY(kr_buf_append(out, spelling == KR_VERIFY_HTML_HEX ? KR_STR("&#x") : KR_STR("&#")));
-  KR_TRY(kr_verify_number(point, spelling == KR_VERIFY_HTML_HEX ? 16 : 10, 0, is_upper, out));
+  KR_TRY(kr_verify_number(point, spelling == KR_VERIFY_HTML_HEX, 0, is_upper, out));
   return kr_buf_byte(out, ';');
 }
 
