@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_verify.c - the check, on text that was never redacted. */
 #include "redact/naive.h"
+#include "secmem/sensitive.h"
 #include "redact/spell.h"
 #include "redact/verify.h"
 #include "support/failalloc.h"
@@ -211,6 +212,7 @@ static void verify_without_memory_finds(void **state) {
   (void)state;
   for (;; n++) {
     KR_CLEANUP(kr_redact_set_freep) kr_redact_set *set = set_of(V, "line one of it\nand two");
+    kr_sensitive_trim(); /* or a block that waits is taken without asking */
     kr_test_fail_at(n);
     bool is_clean = kr_redact_verify(set, KR_STR("nothing"));
     if (kr_test_fail_stop() == 0) {
