@@ -323,8 +323,10 @@ static size_t kr_sieve_search_from(const kr_sieve_piece *piece) {
 
 /* Patterns that start before are known now: their core, if any, would end within the piece. */
 static void kr_sieve_move_on(kr_sieve_piece *piece, size_t n) {
-  size_t open = piece->sieve->reach + KR_SIEVE_SLACK_BYTES;
+  size_t open = piece->sieve->reach + (piece->map == NULL ? 0 : KR_SIEVE_SLACK_BYTES);
   uint64_t from = n > open ? kr_sieve_lowest(piece, n - open) : piece->start;
+  if (piece->map == NULL && from > piece->start)
+    from += KR_REDACT_TOKEN_BYTES; /* no escape stands before it */
   /* A piece of nearly nothing but escapes: read it exactly, or the next one would start here too.
    */
   if (from + KR_PLAIN_PIECE_BYTES <= piece->end) {

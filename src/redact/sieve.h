@@ -25,8 +25,9 @@
 #include "redact/search.h"
 
 #define KR_SIEVE_WITHIN_BYTES 96u /* of a pattern, where its core is looked for */
-#define KR_SIEVE_CORE_BYTES 48u   /* longest core */
-#define KR_SIEVE_PLACES 128u      /* kept of one piece; with more the piece is read exactly */
+#define KR_SIEVE_CORE_BYTES                                                                        \
+  32u /* longest core: what a stream reads exactly at its end grows with it */
+#define KR_SIEVE_PLACES 128u /* kept of one piece; with more the piece is read exactly */
 
 /* What unfinished or misread escapes at the ends of a piece can add or hide, in plain bytes. */
 #define KR_SIEVE_SLACK_BYTES 16u

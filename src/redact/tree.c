@@ -29,13 +29,16 @@ typedef struct kr_redact_walk {
   kr_redact_report *report;
   bool keep_markers;
   unsigned depth;
-  kr_buf leaf; /* the last redacted text */
+  kr_redact_scratch *scratch;
+  kr_str text; /* the last redacted text: of the tree as it is, or leaf */
+  kr_buf leaf;
   kr_buf names;
   kr_buf texts;
   kr_buf spans; /* kr_span of markers in a leaf */
 } kr_redact_walk;
 
 static void kr_redact_walk_done(kr_redact_walk *walk) {
+  kr_redact_scratch_free(walk->scratch);
   kr_buf_done(&walk->leaf);
   kr_buf_done(&walk->names);
   kr_buf_done(&walk->texts);
@@ -61,30 +64,31 @@ static kr_status kr_redact_find_markers(kr_redact_walk *walk, kr_str text) {
   return KR_OK;
 }
 
-/* Redact text into walk->leaf. */
+/* Redact text: walk->text. */
 static kr_status kr_redact_leaf(kr_redact_walk *walk, kr_str text, bool *ret_changed) {
-  uint64_t n_runs = walk->report->n_runs;
+  bool is_unchanged = false;
   kr_buf_reset(&walk->leaf);
   kr_buf_reset(&walk->spans);
   if (walk->keep_markers)
     KR_TRY(kr_redact_find_markers(walk, text));
-  KR_TRY(kr_redact_spans(walk->set, text, (const kr_span *)(const void *)walk->spans.ptr,
-                         walk->spans.len / sizeof(kr_span), NULL, &walk->leaf, walk->report));
-  *ret_changed = walk->report->n_runs > n_runs;
+  KR_TRY(kr_redact_with(
+      walk->scratch, walk->set, text, (const kr_span *)(const void *)walk->spans.ptr,
+      walk->spans.len / sizeof(kr_span), NULL, &walk->leaf, walk->report, &is_unchanged));
+  *ret_changed = !is_unchanged;
+  walk->text = is_unchanged ? text : kr_buf_str(&walk->leaf);
   /* A value that is no text can match inside a code point: then nothing of the leaf is left. */
-  if (!kr_utf8_is_valid(kr_buf_str(&walk->leaf))) {
+  if (!kr_utf8_is_valid(walk->text)) {
     *ret_changed = true;
-    kr_buf_reset(&walk->leaf);
-    KR_TRY(kr_buf_append(&walk->leaf, KR_STR(KR_REDACT_MARKER)));
+    walk->text = KR_STR(KR_REDACT_MARKER);
   }
-  KR_TRY(kr_buf_append(walk->decoded, kr_buf_str(&walk->leaf)));
+  KR_TRY(kr_buf_append(walk->decoded, walk->text));
   return kr_buf_byte(walk->decoded, 0xFF);
 }
 
 static kr_status kr_redact_string(kr_redact_walk *walk, kr_str text) {
   bool is_changed = false;
   KR_TRY(kr_redact_leaf(walk, text, &is_changed));
-  kr_json_put_string(walk->writer, kr_buf_str(&walk->leaf));
+  kr_json_put_string(walk->writer, walk->text);
   return walk->writer->status;
 }
 
@@ -111,8 +115,8 @@ static kr_status kr_redact_push_names(kr_redact_walk *walk, const kr_json *json,
   for (uint32_t i = 0; i < json->count; i++) {
     bool is_changed = false;
     KR_TRY(kr_redact_leaf(walk, kr_json_text(&json->members[i].key), &is_changed));
-    kr_redact_name name = {.offset = walk->texts.len, .len = walk->leaf.len, .next_number = 2};
-    KR_TRY(kr_buf_append(&walk->texts, kr_buf_str(&walk->leaf)));
+    kr_redact_name name = {.offset = walk->texts.len, .len = walk->text.len, .next_number = 2};
+    KR_TRY(kr_buf_append(&walk->texts, walk->text));
     KR_TRY(kr_buf_append(&walk->names, kr_str_from(&name, sizeof(name))));
     *ret_changed = *ret_changed || is_changed;
   }
@@ -237,6 +241,7 @@ kr_status kr_redact_tree(const kr_redact_set *set, const kr_json *json, bool kee
       .texts = KR_BUF_INIT(KR_REDACT_FIELD_BYTES, kr_sensitive_memory()),
       .spans = KR_BUF_INIT(SIZE_MAX, kr_sensitive_memory()),
   };
+  KR_TRY(kr_redact_scratch_new(&walk.scratch));
   KR_TRY(kr_redact_value(&walk, json));
   return kr_json_finish(writer);
 }
