@@ -10,13 +10,14 @@
  *   then the text, byte for byte, but for commands:
  *
  *   FF    kind << 4 | value, and arguments:
- *     00  the value as it is             60  byte, n: the byte, 16 * n times
+ *     00  the value as it is             60  byte, n: the byte, 4 * n times
  *     10  s: in that spelling (spell.h)  70  a piece of a stream ends here
  *     20  a, b: in some mixed spelling   80  the same, and the next value becomes known
  *     30  from, n: a part of it          90  the same, and a flush
  *     40  at: with one byte changed      A0  n: the last n bytes are a span
  *     50  n, times: the last n bytes     F0  one byte FF
- *         of the text again
+ *         of the text again, up to
+ *         31 times
  *
  * So a mutation that moves a byte changes a text by a byte or by a spelling.
  */
@@ -56,6 +57,9 @@ typedef struct kr_fuzz_case {
 
 void kr_fuzz_case_read(const uint8_t *data, size_t size, kr_fuzz_case *ret);
 void kr_fuzz_case_done(kr_fuzz_case *c);
+
+/** Nothing but blanks, or nothing: no set takes it. */
+bool kr_fuzz_is_blank(kr_str value);
 
 /** The first n values; min_search 0: the default. */
 kr_redact_set *kr_fuzz_set(const kr_fuzz_case *c, size_t n_values, uint32_t min_search);

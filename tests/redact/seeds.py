@@ -18,6 +18,7 @@ COMMENTS = re.compile(r"/\*.*?\*/", re.S)
 LONGEST_VALUE = 0xEF
 SEARCH, SHORT_ONES = 1, 8  # choice[0] of redact_diff
 JSON, TEXT, SPANS, JSON_SPANS = range(4)  # choice[0] of redact_json
+FAR = b"\xff\x60.\xff" * 16 + b"\xff\x60.\x0c"  # nearly a piece of the sieve
 CUT, UPDATE, FLUSH, SPAN = b"\xff\x70", b"\xff\x80", b"\xff\x90", b"\xff\xa0"
 
 
@@ -100,6 +101,8 @@ def inputs(values, n_known, texts, is_json, turn):
     yield "redact_diff", encode(values, 0, 0, text)
     yield "redact_diff", encode(values, SHORT_ONES if turn % 4 == 0 else 2 * (turn % 4), 0, text + SPAN + b"\x05" + spelled)
     yield "redact_diff", encode(values, SEARCH | turn % 2 * 2, 0xFF, text + quoted(some))
+    if turn % 4 == 0:
+        yield "redact_diff", encode(values, 0, 0, FAR + text + spelled)
     level = turn % 4
     half = len(whole) // 2
     yield "redact_stream", encode(values, level, 7 | 1 << 3, text)
