@@ -44,7 +44,7 @@ static void kr_fuzz_read_values(kr_fuzz_case *c, kr_str *input) {
 
 /* Text over the limit is left out. */
 static void kr_fuzz_put(kr_fuzz_case *c, kr_str bytes) {
-  if (bytes.len <= KR_FUZZ_TEXT_BYTES - c->text.len)
+  if (bytes.len <= c->text_limit - c->text.len)
     KR_FUZZ_MUST(kr_buf_append(&c->text, bytes) == KR_OK);
 }
 
@@ -72,12 +72,12 @@ static void kr_fuzz_put_changed(kr_fuzz_case *c, kr_str value, uint8_t how) {
 
 static void kr_fuzz_put_again(kr_fuzz_case *c, size_t n, size_t times) {
   n = n < c->text.len ? n : c->text.len;
-  for (size_t left = n * times; left > 0 && c->text.len < KR_FUZZ_TEXT_BYTES; left--)
+  for (size_t left = n * times; left > 0 && c->text.len < c->text_limit; left--)
     KR_FUZZ_MUST(kr_buf_byte(&c->text, c->text.ptr[c->text.len - n]) == KR_OK);
 }
 
 static void kr_fuzz_put_many(kr_fuzz_case *c, uint8_t byte, size_t n) {
-  for (; n > 0 && c->text.len < KR_FUZZ_TEXT_BYTES; n--)
+  for (; n > 0 && c->text.len < c->text_limit; n--)
     KR_FUZZ_MUST(kr_buf_byte(&c->text, byte) == KR_OK);
 }
 
@@ -137,6 +137,9 @@ static void kr_fuzz_command(kr_fuzz_case *c, kr_str *input) {
   case 10:
     kr_fuzz_span_here(c, kr_fuzz_byte(input));
     return;
+  case 11:
+    c->text_limit = KR_FUZZ_TEXT_BYTES;
+    return;
   default:
     kr_fuzz_put_many(c, 0xFF, 1);
     return;
@@ -146,7 +149,8 @@ static void kr_fuzz_command(kr_fuzz_case *c, kr_str *input) {
 void kr_fuzz_case_read(const uint8_t *data, size_t size, kr_fuzz_case *ret) {
   kr_str input = kr_str_from(data, size);
   *ret = (kr_fuzz_case){.pool = KR_BUF_INIT(KR_FUZZ_OUT_BYTES, NULL),
-                        .text = KR_BUF_INIT(KR_FUZZ_TEXT_BYTES, NULL)};
+                        .text = KR_BUF_INIT(KR_FUZZ_TEXT_BYTES, NULL),
+                        .text_limit = KR_FUZZ_USUAL_BYTES};
   uint8_t first = kr_fuzz_byte(&input);
   ret->n_values = first % KR_FUZZ_VALUES + 1u;
   ret->choice[0] = first / KR_FUZZ_VALUES;

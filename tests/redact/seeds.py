@@ -18,7 +18,7 @@ COMMENTS = re.compile(r"/\*.*?\*/", re.S)
 LONGEST_VALUE = 0xEF
 SEARCH, SHORT_ONES = 1, 8  # choice[0] of redact_diff
 JSON, TEXT, SPANS, JSON_SPANS = range(4)  # choice[0] of redact_json
-FAR = b"\xff\x60.\xff" * 16 + b"\xff\x60.\x0c"  # nearly a piece of the sieve
+FAR = b"\xff\xb0" + b"\xff\x60.\xff" * 16 + b"\xff\x60.\x0c"  # nearly a piece of the sieve
 CUT, UPDATE, FLUSH, SPAN = b"\xff\x70", b"\xff\x80", b"\xff\x90", b"\xff\xa0"
 
 
