@@ -101,6 +101,8 @@ static bool kr_redact_try_leave(kr_redact_scan *scan) {
   uint64_t open = kr_redact_scan_open(scan);
   if (open < scan->exact_until || scan->widen_mask != 0)
     return false;
+  if (scan->pos < scan->hit_end)
+    return false; /* in an escape that ends a match: counted, though what ends before is not yet */
   if (scan->began <= state->from && open > state->from)
     state->from = open;
   if (scan->pos > scan->counted)

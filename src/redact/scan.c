@@ -149,6 +149,7 @@ static void kr_redact_count_hit(kr_redact_scan *scan, uint32_t at, bool is_hex, 
   if (scan->report == NULL || end <= scan->counted || kr_redact_in_span(scan, start, end))
     return;
   uint64_t key = kr_redact_hits_key(at, is_hex, form, with_shorter);
+  scan->hit_end = end > scan->hit_end ? end : scan->hit_end;
   kr_redact_scan_fail(scan, kr_redact_hits_add(&scan->hits, key));
 }
 

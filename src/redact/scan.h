@@ -86,6 +86,7 @@ typedef struct kr_redact_scan {
   uint64_t began;       /* where exact reading did */
   uint64_t exact_until; /* readings begun before must be seen to their end */
   uint64_t counted;     /* matches that end at or before are counted already */
+  uint64_t hit_end;     /* the latest end of one counted while reading exactly */
   kr_redact_cover cover;
   kr_redact_escapes escapes;
   kr_redact_hits hits;

@@ -149,7 +149,6 @@ typedef struct kr_sieve_piece {
   uint64_t base;
   uint64_t start;
   uint64_t end;
-  uint64_t sieved; /* before this piece */
   bool is_final;
   bool is_flood;
   const uint32_t *map; /* NULL: the search sees the raw bytes */
@@ -222,7 +221,7 @@ static bool kr_sieve_equals(const kr_sieve_needle *needle, const uint8_t *text) 
 static bool kr_sieve_decide(kr_sieve_piece *piece, uint32_t index, uint64_t start) {
   const kr_sieve_needle *needle = &piece->sieve->needles[index];
   uint64_t end = start + needle->bytes.len;
-  if (start + needle->core_at + needle->core_len <= piece->sieved || start < piece->state->from)
+  if (start < piece->state->from)
     return true; /* known from the piece before */
   if (end > piece->base + piece->window.len)
     return piece->is_final;
@@ -296,8 +295,9 @@ static void kr_sieve_visit_escapes(kr_sieve_piece *piece) {
   }
 }
 
-static void kr_sieve_search(kr_sieve_piece *piece, kr_str text, size_t from) {
+static void kr_sieve_search(kr_sieve_piece *piece, kr_str text) {
   const kr_sieve *sieve = piece->sieve;
+  size_t from = 0;
   while (from < text.len && sieve->search != NULL) {
     from = kr_search_each(sieve->search, text, from, kr_sieve_visit, piece);
     if (from >= text.len)
@@ -308,17 +308,6 @@ static void kr_sieve_search(kr_sieve_piece *piece, kr_str text, size_t from) {
                                          .until = kr_sieve_highest(piece, to - 1)});
     from = to;
   }
-}
-
-/* Where in plain text of n bytes a search must start to find every core that ends behind
- * piece->sieved. */
-static size_t kr_sieve_search_from(const kr_sieve_piece *piece) {
-  if (piece->sieved <= piece->start)
-    return 0;
-  size_t known = (size_t)(piece->sieved - piece->start);
-  if (piece->map != NULL)
-    known = piece->map[known / KR_PLAIN_BLOCK_BYTES];
-  return known < KR_SIEVE_CORE_BYTES ? 0 : known - KR_SIEVE_CORE_BYTES;
 }
 
 /* Patterns that start before are known now: their core, if any, would end within the piece. */
@@ -338,13 +327,21 @@ static void kr_sieve_move_on(kr_sieve_piece *piece, size_t n) {
   piece->state->sieved = piece->end;
 }
 
+/*
+ * What starts behind is found again in the next piece, or read exactly where the
+ * window ends; a match taken in both would be counted twice.
+ */
+static void kr_sieve_leave_to_next(kr_sieve_state *state) {
+  while (state->n_places > 0 && state->places[state->n_places - 1].start >= state->from)
+    state->n_places--;
+}
+
 bool kr_sieve_next(const kr_sieve *sieve, kr_sieve_state *state, kr_str window, uint64_t base,
                    bool is_final, kr_sieve_room *room) {
   uint64_t end = base + window.len;
   kr_sieve_piece piece = {.sieve = sieve, .state = state, .window = window, .base = base};
   piece.start = state->from;
   piece.end = end - piece.start > KR_PLAIN_PIECE_BYTES ? piece.start + KR_PLAIN_PIECE_BYTES : end;
-  piece.sieved = state->sieved;
   piece.is_final = is_final;
   size_t len = (size_t)(piece.end - piece.start);
   kr_str text = kr_str_skip(window, (size_t)(piece.start - base));
@@ -358,7 +355,7 @@ bool kr_sieve_next(const kr_sieve *sieve, kr_sieve_state *state, kr_str window, 
   }
   state->n_places = 0;
   state->next_place = 0;
-  kr_sieve_search(&piece, plain, kr_sieve_search_from(&piece));
+  kr_sieve_search(&piece, plain);
   if (sieve->is_careful && piece.map != NULL)
     kr_sieve_visit_escapes(&piece);
   kr_sieve_move_on(&piece, plain.len);
@@ -366,5 +363,7 @@ bool kr_sieve_next(const kr_sieve *sieve, kr_sieve_state *state, kr_str window, 
     state->n_places = 1;
     state->places[0] = (kr_sieve_place){.start = piece.start, .until = piece.end};
   }
+  if (!is_final || piece.end < end)
+    kr_sieve_leave_to_next(state);
   return true;
 }

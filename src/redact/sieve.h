@@ -85,7 +85,7 @@ void kr_sieve_room_free(kr_sieve_room *room); /* wipes; NULL is fine */
 typedef struct kr_sieve_state {
   uint64_t
       from; /* every pattern that starts before is known; the next piece starts here or before */
-  uint64_t sieved; /* every core that ends at or before is known */
+  uint64_t sieved; /* what ends at or before was looked at */
   size_t n_places;
   size_t next_place;
   kr_sieve_place
