@@ -37,7 +37,7 @@
 #define KR_SEARCH_OFFSETS 4u /* in one slot of the offsets table */
 #define KR_SEARCH_MORE 255u  /* as an offset: there are more than fit into the slot */
 #define KR_SEARCH_FAR_BYTES 1048576u /* texts from this length are prefetched */
-#define KR_SEARCH_PREFETCH_BYTES 3072u
+#define KR_SEARCH_PREFETCH_BYTES 6144u
 #define KR_SEARCH_SHUFFLE_BYTES 6u /* text bytes a shuffle filter looks at, at most */
 #define KR_SEARCH_BUCKETS 8u       /* of a shuffle filter: bits of its table entries */
 

@@ -77,7 +77,7 @@ KR_INLINE kr_kernel_found kr_skip_grams8_any(const uint8_t *ptr, size_t n_groups
   for (size_t i = 0; i < n_groups; i++, ptr += step) {
     if (is_far)
       for (size_t ahead = 0; ahead < step; ahead += 64)
-        __builtin_prefetch(ptr + KR_SEARCH_PREFETCH_BYTES + ahead, 0, 0);
+        __builtin_prefetch(ptr + KR_SEARCH_PREFETCH_BYTES + ahead, 0, 1);
     uint64_t places = kr_lanes_grams8(ptr, &local);
     if (__builtin_expect(places != 0, 0))
       return (kr_kernel_found){i, places};
@@ -90,7 +90,7 @@ KR_INLINE kr_kernel_found kr_skip_grams4_any(const uint8_t *ptr, size_t n_groups
   const size_t step = KR_SEARCH_LANES * (size_t)pass->stride;
   for (size_t i = 0; i < n_groups; i++, ptr += step) {
     if (is_far)
-      __builtin_prefetch(ptr + KR_SEARCH_PREFETCH_BYTES, 0, 0);
+      __builtin_prefetch(ptr + KR_SEARCH_PREFETCH_BYTES, 0, 1);
     uint64_t places = kr_lanes_grams4(ptr, pass);
     if (__builtin_expect(places != 0, 0))
       return (kr_kernel_found){i, places};
@@ -105,7 +105,7 @@ KR_INLINE kr_kernel_found kr_skip_shuffle_any(const uint8_t *ptr, size_t n_group
   kr_shuffle_load(&tables, pass->tables);
   for (size_t i = 0; i < n_groups; i++, ptr += KR_SEARCH_PLACES) {
     if (is_far)
-      __builtin_prefetch(ptr + KR_SEARCH_PREFETCH_BYTES, 0, 0);
+      __builtin_prefetch(ptr + KR_SEARCH_PREFETCH_BYTES, 0, 1);
     uint64_t places = kr_lanes_shuffle(ptr, &tables, n_bytes);
     if (__builtin_expect(places != 0, 0))
       return (kr_kernel_found){i, places};
