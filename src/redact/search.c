@@ -23,16 +23,6 @@
 
 #include <string.h>
 
-/* hits is large, and -ftrivial-auto-var-init would clear it for each record. */
-#if defined(__has_attribute)
-#if __has_attribute(uninitialized)
-#define KR_SEARCH_UNINITIALIZED __attribute__((uninitialized))
-#endif
-#endif
-#ifndef KR_SEARCH_UNINITIALIZED
-#define KR_SEARCH_UNINITIALIZED
-#endif
-
 /* len >= 8: the words before the last one, which was compared already. */
 static bool kr_search_equal_folded(const uint8_t *text, const uint8_t *needle, size_t len,
                                    uint64_t fold) {

@@ -12,6 +12,7 @@
 #define KR_SEARCH_LANES 8u
 #define KR_SEARCH_LANES_BYTES 32u
 #define KR_SEARCH_PLACES 32u
+#define KR_SEARCH_TABLE_BYTES KR_SEARCH_NIBBLES_BYTES
 
 /* Four grams of 16 bytes, `stride` apart. */
 static const uint8_t kr_avx2_spread[4][16] = {
@@ -52,11 +53,12 @@ typedef struct kr_shuffle_tables {
   __m256i low[KR_SEARCH_SHUFFLE_BYTES], high[KR_SEARCH_SHUFFLE_BYTES];
 } kr_shuffle_tables;
 
-static inline void kr_shuffle_load(kr_shuffle_tables *tables, const uint8_t *from) {
-  const uint8_t *nibbles = from + KR_SEARCH_SHUFFLE_BYTES * 256u;
-  for (unsigned i = 0; i < KR_SEARCH_SHUFFLE_BYTES; i++) {
-    tables->low[i] = _mm256_broadcastsi128_si256(kr_avx2_load16(nibbles + 32u * i));
-    tables->high[i] = _mm256_broadcastsi128_si256(kr_avx2_load16(nibbles + 32u * i + 16u));
+static inline void kr_shuffle_load(kr_shuffle_tables *tables, const uint8_t *from,
+                                   unsigned n_bytes) {
+  for (unsigned i = 0; i < n_bytes; i++) {
+    const uint8_t *nibbles = from + KR_SEARCH_TABLE_BYTES * i;
+    tables->low[i] = _mm256_broadcastsi128_si256(kr_avx2_load16(nibbles));
+    tables->high[i] = _mm256_broadcastsi128_si256(kr_avx2_load16(nibbles + 16));
   }
 }
 

@@ -13,6 +13,7 @@
 #define KR_SEARCH_LANES 16u
 #define KR_SEARCH_LANES_BYTES 64u
 #define KR_SEARCH_PLACES 64u
+#define KR_SEARCH_TABLE_BYTES KR_SEARCH_HALVED_BYTES
 
 /* Byte numbers of sixteen grams, `stride` apart. */
 static inline __m512i kr_avx512_spread(uint32_t stride) {
@@ -22,8 +23,9 @@ static inline __m512i kr_avx512_spread(uint32_t stride) {
 }
 
 static inline __m128i kr_avx512_two(const uint8_t *low, const uint8_t *high) {
-  __m128i first = _mm_cvtsi64_si128((long long)kr_search_load8(low));
-  return _mm_insert_epi64(first, (long long)kr_search_load8(high), 1);
+  __m128i first = _mm_loadl_epi64((const __m128i *)(const void *)low);
+  return _mm_castpd_si128(
+      _mm_loadh_pd(_mm_castsi128_pd(first), (const double *)(const void *)high));
 }
 
 static inline __m512i kr_avx512_join(__m128i first, __m128i second, __m128i third, __m128i fourth) {
@@ -96,12 +98,11 @@ typedef struct kr_shuffle_tables {
   __m512i low[KR_SEARCH_SHUFFLE_BYTES], high[KR_SEARCH_SHUFFLE_BYTES];
 } kr_shuffle_tables;
 
-static inline void kr_shuffle_load(kr_shuffle_tables *tables, const uint8_t *from) {
-  for (unsigned i = 0; i < KR_SEARCH_SHUFFLE_BYTES; i++) {
-    const uint8_t *bytes = from + 256u * i;
-    tables->low[i] = _mm512_or_si512(_mm512_loadu_si512(bytes), _mm512_loadu_si512(bytes + 128));
-    tables->high[i] =
-        _mm512_or_si512(_mm512_loadu_si512(bytes + 64), _mm512_loadu_si512(bytes + 192));
+static inline void kr_shuffle_load(kr_shuffle_tables *tables, const uint8_t *from,
+                                   unsigned n_bytes) {
+  for (unsigned i = 0; i < n_bytes; i++) {
+    tables->low[i] = _mm512_loadu_si512(from + KR_SEARCH_TABLE_BYTES * i);
+    tables->high[i] = _mm512_loadu_si512(from + KR_SEARCH_TABLE_BYTES * i + 64);
   }
 }
 

@@ -20,11 +20,11 @@
 #define KR_BUILD_LARGE_GRAMS 100000u /* more than the caches hold the tables of */
 #define KR_BUILD_AHEAD 2u            /* needles, between asking for memory and using it */
 #define KR_BUILD_RAREST_BYTES 40u    /* of a needle, looked at for a window of few bytes */
-#define KR_BUILD_TABLE_BYTES (KR_SEARCH_SHUFFLE_BYTES * (256u + 32u))
 
 /* What was measured, and where things will lie. */
 typedef struct kr_build {
   const kr_str *needles;
+  const kr_search_kernels *kernels;
   size_t n;
   size_t n_bytes; /* of all needles */
   uint32_t min_len;
@@ -86,9 +86,9 @@ static size_t kr_build_place(size_t *next, size_t len, size_t alignment) {
   return at;
 }
 
-static size_t kr_build_filter_bytes(const kr_search_choice *choice) {
+static size_t kr_build_filter_bytes(const kr_build *build, const kr_search_choice *choice) {
   if (choice->tier == KR_SEARCH_SHUFFLE)
-    return KR_BUILD_TABLE_BYTES;
+    return (size_t)choice->n_bytes * build->kernels->table_bytes;
   return (choice->tier == KR_SEARCH_GRAMS4 ? 4u : 8u) * ((size_t)1 << choice->filter_log);
 }
 
@@ -109,7 +109,7 @@ static void kr_build_lay_out(kr_build *build) {
   size_t next = sizeof(kr_search);
   for (uint32_t i = 0; i < build->outline.n_choices; i++) {
     const kr_search_choice *choice = &build->outline.choices[i];
-    build->filter_at[i] = kr_build_place(&next, kr_build_filter_bytes(choice), 64);
+    build->filter_at[i] = kr_build_place(&next, kr_build_filter_bytes(build, choice), 64);
     build->heads_at[i] = kr_build_place(&next, sizeof(uint32_t) << kr_build_heads_log(choice), 4);
     build->offsets_at[i] = 0;
     if (choice->stride > 1)
@@ -188,16 +188,18 @@ static void kr_build_grams4(const kr_search_pass *pass, uint32_t *filter, uint32
   }
 }
 
-static void kr_build_shuffle(const kr_search_pass *pass, uint8_t *tables, const uint8_t *window,
-                             unsigned bucket) {
+static void kr_build_shuffle(const kr_search_pass *pass, uint32_t table_bytes, uint8_t *table,
+                             const uint8_t *window, unsigned bucket) {
   uint8_t bit = (uint8_t)(1u << bucket);
-  uint8_t *nibbles = tables + KR_SEARCH_SHUFFLE_BYTES * 256u;
-  for (unsigned i = 0; i < pass->n_bytes; i++) {
+  for (unsigned i = 0; i < pass->n_bytes; i++, table += table_bytes) {
     uint8_t spellings[2] = {window[i], (uint8_t)(window[i] & ~(uint8_t)pass->fold)};
     for (unsigned j = 0; j < 2; j++) {
-      tables[256u * i + spellings[j]] |= bit;
-      nibbles[32u * i + (spellings[j] & 15u)] |= bit;
-      nibbles[32u * i + 16u + (spellings[j] >> 4)] |= bit;
+      if (table_bytes == KR_SEARCH_NIBBLES_BYTES) {
+        table[spellings[j] & 15u] |= bit;
+        table[16u + (spellings[j] >> 4)] |= bit;
+      } else {
+        table[spellings[j] & (table_bytes - 1)] |= bit;
+      }
     }
   }
 }
@@ -257,6 +259,7 @@ typedef struct kr_build_tables {
   void *filter;
   uint32_t *offsets;
   uint32_t *heads;
+  uint32_t table_bytes;
 } kr_build_tables;
 
 static bool kr_build_is_of(const kr_search_pass *pass, const kr_search_needle *needle) {
@@ -300,7 +303,7 @@ static void kr_build_fill_pass(const kr_search *search, const kr_search_pass *pa
     else if (pass->tier == KR_SEARCH_GRAMS4)
       kr_build_grams4(pass, tables->filter, tables->offsets, window);
     else
-      kr_build_shuffle(pass, tables->filter, window,
+      kr_build_shuffle(pass, tables->table_bytes, tables->filter, window,
                        (unsigned)((uint64_t)n_done * KR_SEARCH_BUCKETS / pass->n_needles));
     n_done++;
   }
@@ -327,8 +330,9 @@ static kr_cpu_level kr_build_level(kr_cpu_level wish) {
   return wish == KR_CPU_BEST || wish > best ? best : wish;
 }
 
-static void kr_build_pass(const kr_build *build, uint32_t i, const kr_search_kernels *kernels,
-                          bool is_folded, const kr_build_tables *tables, kr_search_pass *pass) {
+static void kr_build_pass(const kr_build *build, uint32_t i, bool is_folded,
+                          const kr_build_tables *tables, kr_search_pass *pass) {
+  const kr_search_kernels *kernels = build->kernels;
   const kr_search_choice *choice = &build->outline.choices[i];
   *pass = (kr_search_pass){
       .multiplier = kr_build_multiplier(),
@@ -381,6 +385,7 @@ kr_status kr_search_build(const kr_str *needles, size_t n, const kr_search_optio
   kr_build build = {.needles = needles, .n = n};
   KR_TRY(kr_build_measure(&build));
   kr_cpu_level level = kr_build_level(options->cpu);
+  build.kernels = kr_build_kernels(level);
   if (n > 0)
     kr_search_outline_choose(build.count, build.min_len, kr_build_clamp(build.max_len), level,
                              &build.outline);
@@ -405,9 +410,9 @@ kr_status kr_search_build(const kr_str *needles, size_t n, const kr_search_optio
         .offsets =
             build.offsets_at[i] == 0 ? NULL : (uint32_t *)(void *)(block + build.offsets_at[i]),
         .heads = (uint32_t *)(void *)(block + build.heads_at[i]),
+        .table_bytes = build.kernels->table_bytes,
     };
-    kr_build_pass(&build, i, kr_build_kernels(level), options->fold_bit5, &tables,
-                  &search->passes[i]);
+    kr_build_pass(&build, i, options->fold_bit5, &tables, &search->passes[i]);
     kr_build_fill_pass(search, &search->passes[i], &tables, records, bytes);
   }
   kr_build_describe(search);

@@ -29,6 +29,16 @@
 
 #include "redact/search.h"
 
+/* For what is large: -ftrivial-auto-var-init would clear it for each record. */
+#if defined(__has_attribute)
+#if __has_attribute(uninitialized)
+#define KR_SEARCH_UNINITIALIZED __attribute__((uninitialized))
+#endif
+#endif
+#ifndef KR_SEARCH_UNINITIALIZED
+#define KR_SEARCH_UNINITIALIZED
+#endif
+
 #define KR_SEARCH_PASSES 4u  /* at most, in one search */
 #define KR_SEARCH_GROUP 8u   /* probes between two branches */
 #define KR_SEARCH_HITS 2048u /* occurrences that wait for the end of their block */
@@ -82,7 +92,7 @@ struct kr_search_pass {
   const uint32_t
       *offsets; /* slots of four bytes: offset + 1, 0: none; NULL: always 0 bytes into a window */
   const uint32_t *heads; /* needle numbers (index + 1), 0: none */
-  const uint8_t *tables; /* SHUFFLE: byte tables [6][256], then nibble tables [6][2][16] */
+  const uint8_t *tables; /* SHUFFLE: [n_bytes][kr_search_kernels.table_bytes] */
   uint32_t stride;
   uint32_t lead; /* from the window to the anchor, in bytes; */
   uint32_t back; /* less these, where a shuffle looks at fewer bytes than a gram has */
@@ -128,11 +138,20 @@ struct kr_search_walk {
   kr_search_hit hits[KR_SEARCH_HITS]; /* not initialised */
 };
 
+/*
+ * The table of one byte of a shuffle: buckets by the byte; by its lower seven
+ * bits; or by its lower, then by its higher nibble, both of which must agree.
+ */
+#define KR_SEARCH_WHOLE_BYTES 256u
+#define KR_SEARCH_HALVED_BYTES 128u
+#define KR_SEARCH_NIBBLES_BYTES 32u
+
 /** The loops of one instruction set. */
 typedef struct kr_search_kernels {
   kr_search_kernel grams8, grams8_far;
   kr_search_kernel grams4, grams4_far;
   kr_search_kernel shuffle, shuffle_far;
+  uint32_t table_bytes; /* how a shuffle's tables lie: one of the numbers below */
 } kr_search_kernels;
 
 extern const kr_search_kernels kr_search_scalar;
