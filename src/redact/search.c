@@ -145,7 +145,22 @@ static bool kr_search_block(kr_search_walk *walk, size_t *cursors, size_t end, b
   return true;
 }
 
-static size_t kr_search_walk_text(kr_search_walk *walk, kr_search_visit visit, void *ctx) {
+/* A text of one block: nothing waits. */
+static size_t kr_search_walk_record(kr_search_walk *walk, kr_search_visit visit, void *ctx) {
+  const kr_search *search = walk->search;
+  walk->units_left = KR_SEARCH_BLOCK_UNITS;
+  for (uint32_t i = 0; i < search->n_passes; i++) {
+    const kr_search_pass *pass = &search->passes[i];
+    if (pass->near(walk, pass, walk->from, walk->len) == KR_SEARCH_STOPPED)
+      return walk->from;
+  }
+  for (size_t i = 0; i < walk->n_hits; i++)
+    visit(ctx, walk->hits[i].needle, walk->from + walk->hits[i].start);
+  return walk->len;
+}
+
+__attribute__((noinline)) static size_t kr_search_walk_text(kr_search_walk *walk,
+                                                            kr_search_visit visit, void *ctx) {
   size_t cursors[KR_SEARCH_PASSES] = {walk->from, walk->from, walk->from, walk->from};
   size_t done = walk->from; /* all that starts before it was reported */
   bool is_far = walk->len - walk->from >= KR_SEARCH_FAR_BYTES;
@@ -179,7 +194,8 @@ size_t kr_search_each_counted(const kr_search *search, kr_str text, size_t from,
   walk.candidates = 0;
   walk.compared_bytes = 0;
   walk.n_hits = 0;
-  size_t done = kr_search_walk_text(&walk, visit, ctx);
+  size_t done = text.len - from <= KR_SEARCH_DENSE_BYTES ? kr_search_walk_record(&walk, visit, ctx)
+                                                         : kr_search_walk_text(&walk, visit, ctx);
   if (work != NULL) {
     work->candidates += walk.candidates;
     work->compared_bytes += walk.compared_bytes;
