@@ -49,6 +49,8 @@
 #define KR_SEARCH_FAR_BYTES 1048576u /* texts from this length are prefetched */
 #define KR_SEARCH_PREFETCH_BYTES 6144u
 #define KR_SEARCH_SHUFFLE_BYTES 6u /* text bytes a shuffle filter looks at, at most */
+#define KR_SEARCH_CHUNK 1024u      /* text bytes whose anchors are collected at a time */
+#define KR_SEARCH_NOTED 16u        /* places written at once, at most, beyond those there are */
 #define KR_SEARCH_BUCKETS 8u       /* of a shuffle filter: bits of its table entries */
 
 /* The price of verifying, and what a block of KR_SEARCH_DENSE_BYTES may cost (4 units a byte). */
@@ -67,9 +69,10 @@ typedef struct kr_search_needle {
 } kr_search_needle;
 
 typedef enum kr_search_tier {
-  KR_SEARCH_GRAMS8, /* 8-byte grams every stride bytes */
-  KR_SEARCH_GRAMS4, /* 4-byte (3-byte) grams every stride bytes */
-  KR_SEARCH_SHUFFLE /* tables for 2, 3, 4 or 6 neighbouring bytes, at every place */
+  KR_SEARCH_GRAMS8,  /* 8-byte grams every stride bytes */
+  KR_SEARCH_GRAMS4,  /* 4-byte (3-byte) grams every stride bytes */
+  KR_SEARCH_ANCHORS, /* 8-byte grams where the text has one of the bytes that windows begin with */
+  KR_SEARCH_SHUFFLE  /* tables for 2, 3, 4 or 6 neighbouring bytes, at every place */
 } kr_search_tier;
 
 typedef struct kr_search_walk kr_search_walk;
@@ -88,11 +91,11 @@ struct kr_search_pass {
   kr_search_kernel far;  /* for long ones: prefetches */
   uint64_t multiplier;   /* odd */
   uint64_t fold;         /* 0x20 in every byte, or 0 */
-  const void *filter;    /* GRAMS8: uint64_t words; GRAMS4: uint32_t words */
+  const void *filter;    /* GRAMS8, ANCHORS: uint64_t words; GRAMS4: uint32_t words */
   const uint32_t
       *offsets; /* slots of four bytes: offset + 1, 0: none; NULL: always 0 bytes into a window */
   const uint32_t *heads; /* needle numbers (index + 1), 0: none */
-  const uint8_t *tables; /* SHUFFLE: [n_bytes][kr_search_kernels.table_bytes] */
+  const uint8_t *tables; /* SHUFFLE, ANCHORS: [n_bytes][kr_search_kernels.table_bytes] */
   uint32_t stride;
   uint32_t lead; /* from the window to the anchor, in bytes; */
   uint32_t back; /* less these, where a shuffle looks at fewer bytes than a gram has */
@@ -100,7 +103,7 @@ struct kr_search_pass {
   uint32_t min_len; /* needles of this pass: clamped length from min_len */
   uint32_t max_len; /* to max_len */
   uint8_t gram_len; /* 8, 4 or 3 */
-  uint8_t n_bytes;  /* SHUFFLE: bytes looked at */
+  uint8_t n_bytes;  /* SHUFFLE: bytes looked at; ANCHORS: 1 */
   uint8_t filter_shift;
   uint8_t offsets_shift;
   uint8_t heads_shift;
@@ -151,6 +154,7 @@ typedef struct kr_search_kernels {
   kr_search_kernel grams8, grams8_far;
   kr_search_kernel grams4, grams4_far;
   kr_search_kernel shuffle, shuffle_far;
+  kr_search_kernel anchors, anchors_far;
   uint32_t table_bytes; /* how a shuffle's tables lie: one of the numbers below */
 } kr_search_kernels;
 

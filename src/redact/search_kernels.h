@@ -10,6 +10,8 @@
  *   kr_lanes_shuffle()      test KR_SEARCH_PLACES neighbouring places: a bit each
  *   KR_SEARCH_TABLE_BYTES   of its table of one byte, as kr_search_kernels.table_bytes
  *   KR_SEARCH_PLACES        at most 64; it reads KR_SEARCH_PLACES + n_bytes - 1 bytes
+ *   kr_lanes_note()         when KR_SEARCH_HAS_NOTE: numbers of the bits of a mask
+ *   kr_lanes_listed()       when KR_SEARCH_HAS_GRAMS8, with kr_lanes_grams8()
  *   kr_shuffle_tables       the tables in registers, kr_shuffle_load() to fill those needed
  *
  * No kernel reads outside of the text: the last few places are tested on a copy.
@@ -246,6 +248,101 @@ KR_INLINE size_t kr_kernel_shuffle_any(kr_search_walk *walk, const kr_search_pas
   return kr_kernel_verify(walk, pass, at, 1, places) ? before : KR_SEARCH_STOPPED;
 }
 
+#ifndef KR_SEARCH_HAS_GRAMS8
+/* Eight probes at places from ptr, a bit each. */
+KR_INLINE uint64_t kr_lanes_listed(const uint8_t *ptr, const uint16_t *places,
+                                   const kr_search_pass *pass) {
+  uint64_t found = 0;
+#pragma GCC unroll 8
+  for (unsigned i = 0; i < KR_SEARCH_GROUP; i++)
+    found |= kr_kernel_probe8(ptr + places[i], pass) << i;
+  return found;
+}
+#endif
+
+#ifndef KR_SEARCH_HAS_NOTE
+/*
+ * Write down `at` plus the number of each bit, sixteen or more whether they are
+ * there or not: a branch for each would be guessed wrong.
+ */
+KR_INLINE void kr_lanes_note(uint16_t *places, uint64_t found, uint32_t n_found, uint32_t at) {
+  for (uint32_t i = 0; i < n_found; i += 4)
+    for (uint32_t k = 0; k < 4; k++) {
+      places[i + k] = (uint16_t)(at + (uint32_t)__builtin_ctzll(found | 1ull << 63));
+      found &= found - 1;
+    }
+}
+#endif
+
+/*
+ * Note where ptr[0 .. len) has anchors, len at most KR_SEARCH_CHUNK; readable
+ * up to limit, and back to limit - KR_SEARCH_PLACES.
+ */
+KR_INLINE uint32_t kr_anchors_collect(const uint8_t *ptr, uint32_t len, const uint8_t *limit,
+                                      const kr_search_pass *pass, bool is_far, uint16_t *places) {
+  KR_SEARCH_UNINITIALIZED kr_shuffle_tables tables;
+  kr_shuffle_load(&tables, pass->tables, 1);
+  uint32_t n_places = 0;
+  uint32_t at = 0;
+  for (; at + KR_SEARCH_PLACES <= len; at += KR_SEARCH_PLACES) {
+    if (is_far)
+      __builtin_prefetch(ptr + at + KR_SEARCH_PREFETCH_BYTES, 0, 1);
+    uint64_t found = kr_lanes_shuffle(ptr + at, &tables, 1);
+    uint32_t n_found = (uint32_t)__builtin_popcountll(found);
+    kr_lanes_note(places + n_places, found, n_found, at);
+    n_places += n_found;
+  }
+  if (at == len)
+    return n_places;
+  size_t readable = (size_t)(limit - ptr) - at;
+  uint32_t shift = readable < KR_SEARCH_PLACES ? KR_SEARCH_PLACES - (uint32_t)readable : 0;
+  uint64_t found = kr_lanes_shuffle(ptr + at - shift, &tables, 1) >> shift;
+  found &= (1ull << (len - at)) - 1;
+  uint32_t n_found = (uint32_t)__builtin_popcountll(found);
+  kr_lanes_note(places + n_places, found, n_found, at);
+  return n_places + n_found;
+}
+
+/* Probe the anchors of one chunk; false: stop. */
+KR_INLINE bool kr_anchors_chunk(kr_search_walk *walk, const kr_search_pass *pass, size_t at,
+                                uint32_t len, bool is_far) {
+  KR_SEARCH_UNINITIALIZED uint16_t places[KR_SEARCH_CHUNK + KR_SEARCH_NOTED];
+  const uint8_t *text = walk->text + at;
+  uint32_t n_places = kr_anchors_collect(text, len, walk->text + walk->len, pass, is_far, places);
+  for (uint32_t i = 0; i < KR_SEARCH_GROUP; i++)
+    places[n_places + i] = 0; /* readable, and masked */
+  for (uint32_t i = 0; i < n_places; i += KR_SEARCH_GROUP) {
+    uint64_t found = kr_lanes_listed(text, places + i, pass);
+    if (__builtin_expect(found == 0, 1))
+      continue;
+    if (n_places - i < KR_SEARCH_GROUP)
+      found &= (1ull << (n_places - i)) - 1;
+    for (; found != 0; found &= found - 1)
+      if (!kr_search_verify(walk, pass, at + places[i + (uint32_t)__builtin_ctzll(found)]))
+        return false;
+  }
+  return true;
+}
+
+KR_INLINE size_t kr_kernel_anchors_any(kr_search_walk *walk, const kr_search_pass *pass, size_t at,
+                                       size_t end, bool is_far) {
+  size_t last = walk->len < 8 ? 0 : walk->len - 7;
+  size_t before = end < last ? end : last;
+  if (walk->len - walk->from < KR_SEARCH_PLACES) { /* less than a vector */
+    for (; at < before; at++)
+      if (kr_kernel_probe8(walk->text + at, pass) != 0 && !kr_search_verify(walk, pass, at))
+        return KR_SEARCH_STOPPED;
+    return at;
+  }
+  while (at < before) {
+    size_t len = before - at < KR_SEARCH_CHUNK ? before - at : KR_SEARCH_CHUNK;
+    if (!kr_anchors_chunk(walk, pass, at, (uint32_t)len, is_far))
+      return KR_SEARCH_STOPPED;
+    at += len;
+  }
+  return at;
+}
+
 KR_INLINE kr_kernel_skip kr_kernel_shuffle_of(const kr_search_pass *pass, kr_kernel_skip two,
                                               kr_kernel_skip three, kr_kernel_skip four,
                                               kr_kernel_skip six) {
@@ -276,6 +373,8 @@ KR_KERNEL(kr_kernel_shuffle_far,
                                 kr_kernel_shuffle_of(pass, kr_skip_shuffle2_far,
                                                      kr_skip_shuffle3_far, kr_skip_shuffle4_far,
                                                      kr_skip_shuffle6_far)))
+KR_KERNEL(kr_kernel_anchors, kr_kernel_anchors_any(walk, pass, at, end, false))
+KR_KERNEL(kr_kernel_anchors_far, kr_kernel_anchors_any(walk, pass, at, end, true))
 
 const kr_search_kernels KR_SEARCH_TABLE = {
     .table_bytes = KR_SEARCH_TABLE_BYTES,
@@ -285,4 +384,6 @@ const kr_search_kernels KR_SEARCH_TABLE = {
     .grams4_far = kr_kernel_grams4_far,
     .shuffle = kr_kernel_shuffle,
     .shuffle_far = kr_kernel_shuffle_far,
+    .anchors = kr_kernel_anchors,
+    .anchors_far = kr_kernel_anchors_far,
 };

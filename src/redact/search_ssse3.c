@@ -56,7 +56,8 @@ static inline __m128i kr_shuffle_next(__m128i buckets, const uint8_t *ptr,
 static inline uint64_t kr_lanes_shuffle(const uint8_t *ptr, const kr_shuffle_tables *tables,
                                         unsigned n_bytes) {
   __m128i buckets = kr_shuffle_byte(ptr, tables->low[0], tables->high[0]);
-  buckets = kr_shuffle_next(buckets, ptr, tables, 1);
+  if (n_bytes > 1)
+    buckets = kr_shuffle_next(buckets, ptr, tables, 1);
   if (n_bytes > 2)
     buckets = kr_shuffle_next(buckets, ptr, tables, 2);
   if (n_bytes > 3)
