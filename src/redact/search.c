@@ -24,8 +24,8 @@
 #include <string.h>
 
 /* len >= 8: the words before the last one, which was compared already. */
-static bool kr_search_equal_folded(const uint8_t *text, const uint8_t *needle, size_t len,
-                                   uint64_t fold) {
+static bool kr_search_equal_words(const uint8_t *text, const uint8_t *needle, size_t len,
+                                  uint64_t fold) {
   for (size_t i = 0; i + 8 < len; i += 8)
     if ((kr_search_load8(text + i) | fold) != kr_search_load8(needle + i))
       return false;
@@ -51,9 +51,7 @@ static bool kr_search_equal(kr_search_walk *walk, const kr_search_needle *needle
     return false;
   walk->compared_bytes += len;
   walk->units_left -= (int64_t)(len / KR_SEARCH_BYTES_A_UNIT);
-  if (fold != 0)
-    return kr_search_equal_folded(text, bytes, len, fold);
-  return memcmp(text, bytes, len - 8) == 0;
+  return kr_search_equal_words(text, bytes, len, fold);
 }
 
 static uint64_t kr_search_hash(const kr_search_pass *pass, const uint8_t *ptr) {
@@ -115,6 +113,41 @@ bool kr_search_verify(kr_search_walk *walk, const kr_search_pass *pass, size_t a
       return false;
   }
   return kr_search_spend(walk);
+}
+
+/* 1: the anchor of a window that begins at ptr has a head. */
+static inline uint64_t kr_search_has_head(const kr_search_pass *pass, const uint8_t *window) {
+  uint64_t hash = (kr_search_load8(window + pass->lead) | pass->fold) * pass->multiplier;
+  return pass->heads[hash >> pass->heads_shift] >> (24 + (hash >> 29 & 7)) & 1;
+}
+
+/* Without branches on what is found: they would be guessed wrong, once for each near miss. */
+uint64_t kr_search_refine(const kr_search_walk *walk, const kr_search_pass *pass,
+                          const uint8_t *group, uint64_t found) {
+  const size_t stride = pass->stride;
+  size_t at = (size_t)(group - walk->text);
+  size_t ahead = KR_SEARCH_GROUP * stride + pass->lead + 8;
+  if (pass->offsets == NULL || at - walk->from < stride || walk->len - at < ahead)
+    return found;
+  uint64_t kept = 0;
+  for (; found != 0; found &= found - 1) {
+    unsigned i = (unsigned)__builtin_ctzll(found);
+    const uint8_t *ptr = group + i * stride;
+    uint64_t hash = (kr_search_load8(ptr) | pass->fold) * pass->multiplier;
+    uint32_t slot = pass->offsets[hash >> pass->offsets_shift];
+    size_t first = slot & 255;
+    size_t second = slot >> 8 & 255;
+    size_t third = slot >> 16;
+    bool is_simple = first != KR_SEARCH_MORE && second != KR_SEARCH_MORE && third < KR_SEARCH_MORE;
+    first = is_simple ? first : 0; /* a place of the text all the same */
+    second = is_simple ? second : 0;
+    third = is_simple ? third : 0;
+    uint64_t is_headed = kr_search_has_head(pass, ptr + 1 - first) & (first != 0);
+    is_headed |= kr_search_has_head(pass, ptr + 1 - second) & (second != 0);
+    is_headed |= kr_search_has_head(pass, ptr + 1 - third) & (third != 0);
+    kept |= (is_headed | !is_simple) << i;
+  }
+  return kept;
 }
 
 /* Report what starts before `before`; the rest goes on waiting. */

@@ -19,6 +19,7 @@
 
 #define KR_BUILD_LARGE_GRAMS 100000u /* more than the caches hold the tables of */
 #define KR_BUILD_AHEAD 2u            /* needles, between asking for memory and using it */
+#define KR_BUILD_RARE 4u             /* on average, of a window's bytes: rare enough */
 #define KR_BUILD_RAREST_BYTES 40u    /* of a needle, looked at for a window of few bytes */
 
 /* What was measured, and where things will lie. */
@@ -222,10 +223,15 @@ static const uint8_t kr_build_rarity[256] = {
     10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10,
 };
 
+static unsigned kr_build_score(const uint8_t *bytes, size_t i) {
+  return i > 0 && bytes[i] == bytes[i - 1] ? 0 : kr_build_rarity[bytes[i]];
+}
+
 /*
- * Where the window of `width` bytes is to begin: where bytes are rare and do
- * not repeat, for all-`a` texts exist; rather late, for near misses are mostly
- * right at the beginning (common prefixes, shortened tokens).
+ * Where the window of `width` bytes is to begin: the last place whose bytes are
+ * not too common, for near misses are mostly right at the beginning (common
+ * prefixes, shortened tokens); where there is none, the rarest. Repeated bytes
+ * count nothing, for all-`a` texts exist.
  */
 static uint8_t kr_build_rarest(const uint8_t *bytes, size_t len, size_t width) {
   len = len < KR_BUILD_RAREST_BYTES ? len : KR_BUILD_RAREST_BYTES;
@@ -233,17 +239,15 @@ static uint8_t kr_build_rarest(const uint8_t *bytes, size_t len, size_t width) {
     return 0;
   unsigned best = 0, sum = 0;
   size_t best_at = 0;
-  uint8_t scores[KR_BUILD_RAREST_BYTES];
-  for (size_t i = 0; i < len; i++) {
-    scores[i] = i > 0 && bytes[i] == bytes[i - 1] ? 0 : kr_build_rarity[bytes[i]];
-    sum += scores[i];
-    if (i + 1 < width)
+  for (size_t i = len; i-- > 0;) {
+    sum += kr_build_score(bytes, i);
+    if (i + width > len)
       continue;
-    if (sum + i / 4 >= best) {
-      best = sum + (unsigned)i / 4;
-      best_at = i + 1 - width;
-    }
-    sum -= scores[i + 1 - width];
+    if (sum >= KR_BUILD_RARE * width)
+      return (uint8_t)i;
+    best_at = sum > best ? i : best_at;
+    best = sum > best ? sum : best;
+    sum -= kr_build_score(bytes, i + width - 1);
   }
   return (uint8_t)best_at;
 }

@@ -175,6 +175,13 @@ void kr_search_block_release(void *ptr, size_t len);
  * dense. */
 bool kr_search_verify(kr_search_walk *walk, const kr_search_pass *pass, size_t at) KR_MUST_USE;
 
+/**
+ * Of eight places from `group` on, those found, the ones that kr_search_verify() would look at a
+ * needle for: in near misses hardly any. GRAMS8 only.
+ */
+uint64_t kr_search_refine(const kr_search_walk *walk, const kr_search_pass *pass,
+                          const uint8_t *group, uint64_t found) KR_MUST_USE;
+
 static inline uint64_t kr_search_load8(const uint8_t *ptr) {
   uint64_t word = 0;
   memcpy(&word, ptr, sizeof word);

@@ -162,13 +162,17 @@ KR_SKIP(kr_skip_shuffle6_far, kr_skip_shuffle_any(range, pass, true, 6))
 
 /* Skip and verify all of a range; false: stop. */
 KR_INLINE bool kr_kernel_range_all(kr_search_walk *walk, const kr_search_pass *pass,
-                                   kr_kernel_skip skip, kr_kernel_range *range, size_t stride) {
+                                   kr_kernel_skip skip, kr_kernel_range *range, size_t stride,
+                                   bool is_grams8) {
   for (;;) {
     uint64_t places = skip(range, pass);
+    bool is_more = places != 0;
+    if (is_grams8 && is_more)
+      places = kr_search_refine(walk, pass, range->group, places);
     if (places != 0 &&
         !kr_kernel_verify(walk, pass, (size_t)(range->group - walk->text), stride, places))
       return false;
-    if (places == 0 || range->next >= range->before)
+    if (!is_more || range->next >= range->before)
       return true;
   }
 }
@@ -183,8 +187,9 @@ KR_INLINE size_t kr_kernel_grams8_any(kr_search_walk *walk, const kr_search_pass
     kr_kernel_range range = {.next = walk->text + at,
                              .last = walk->text + (before - 1 - span),
                              .before = walk->text + before};
-    return kr_kernel_range_all(walk, pass, skip, &range, stride) ? (size_t)(range.next - walk->text)
-                                                                 : KR_SEARCH_STOPPED;
+    return kr_kernel_range_all(walk, pass, skip, &range, stride, true)
+               ? (size_t)(range.next - walk->text)
+               : KR_SEARCH_STOPPED;
   }
   for (; at < before; at += stride)
     if (kr_kernel_probe8(walk->text + at, pass) != 0 && !kr_search_verify(walk, pass, at))
@@ -210,7 +215,7 @@ KR_INLINE size_t kr_kernel_grams4_any(kr_search_walk *walk, const kr_search_pass
     whole = whole < before ? whole : before - 1;
     kr_kernel_range range = {
         .next = walk->text + at, .last = walk->text + whole, .before = walk->text + before};
-    if (!kr_kernel_range_all(walk, pass, skip, &range, stride))
+    if (!kr_kernel_range_all(walk, pass, skip, &range, stride, false))
       return KR_SEARCH_STOPPED;
     at = (size_t)(range.next - walk->text);
   }
@@ -239,8 +244,9 @@ KR_INLINE size_t kr_kernel_shuffle_any(kr_search_walk *walk, const kr_search_pas
     kr_kernel_range range = {.next = walk->text + at,
                              .last = walk->text + (whole < before ? whole : before - 1),
                              .before = walk->text + before};
-    return kr_kernel_range_all(walk, pass, skip, &range, 1) ? (size_t)(range.next - walk->text)
-                                                            : KR_SEARCH_STOPPED;
+    return kr_kernel_range_all(walk, pass, skip, &range, 1, false)
+               ? (size_t)(range.next - walk->text)
+               : KR_SEARCH_STOPPED;
   }
   uint8_t copy[KR_SEARCH_PLACES + KR_SEARCH_SHUFFLE_BYTES] = {0};
   uint64_t places = kr_kernel_copied(walk, pass, skip, at, copy) & ((1ull << (before - at)) - 1);
