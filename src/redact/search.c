@@ -23,19 +23,9 @@
 
 #include <string.h>
 
-/* hits is large, and -ftrivial-auto-var-init would clear it for each record. */
-#if defined(__has_attribute)
-#if __has_attribute(uninitialized)
-#define KR_SEARCH_UNINITIALIZED __attribute__((uninitialized))
-#endif
-#endif
-#ifndef KR_SEARCH_UNINITIALIZED
-#define KR_SEARCH_UNINITIALIZED
-#endif
-
 /* len >= 8: the words before the last one, which was compared already. */
-static bool kr_search_equal_folded(const uint8_t *text, const uint8_t *needle, size_t len,
-                                   uint64_t fold) {
+static bool kr_search_equal_words(const uint8_t *text, const uint8_t *needle, size_t len,
+                                  uint64_t fold) {
   for (size_t i = 0; i + 8 < len; i += 8)
     if ((kr_search_load8(text + i) | fold) != kr_search_load8(needle + i))
       return false;
@@ -61,9 +51,7 @@ static bool kr_search_equal(kr_search_walk *walk, const kr_search_needle *needle
     return false;
   walk->compared_bytes += len;
   walk->units_left -= (int64_t)(len / KR_SEARCH_BYTES_A_UNIT);
-  if (fold != 0)
-    return kr_search_equal_folded(text, bytes, len, fold);
-  return memcmp(text, bytes, len - 8) == 0;
+  return kr_search_equal_words(text, bytes, len, fold);
 }
 
 static uint64_t kr_search_hash(const kr_search_pass *pass, const uint8_t *ptr) {
@@ -127,6 +115,41 @@ bool kr_search_verify(kr_search_walk *walk, const kr_search_pass *pass, size_t a
   return kr_search_spend(walk);
 }
 
+/* 1: the anchor of a window that begins at ptr has a head. */
+static inline uint64_t kr_search_has_head(const kr_search_pass *pass, const uint8_t *window) {
+  uint64_t hash = (kr_search_load8(window + pass->lead) | pass->fold) * pass->multiplier;
+  return pass->heads[hash >> pass->heads_shift] >> (24 + (hash >> 29 & 7)) & 1;
+}
+
+/* Without branches on what is found: they would be guessed wrong, once for each near miss. */
+uint64_t kr_search_refine(const kr_search_walk *walk, const kr_search_pass *pass,
+                          const uint8_t *group, uint64_t found) {
+  const size_t stride = pass->stride;
+  size_t at = (size_t)(group - walk->text);
+  size_t ahead = KR_SEARCH_GROUP * stride + pass->lead + 8;
+  if (pass->offsets == NULL || at - walk->from < stride || walk->len - at < ahead)
+    return found;
+  uint64_t kept = 0;
+  for (; found != 0; found &= found - 1) {
+    unsigned i = (unsigned)__builtin_ctzll(found);
+    const uint8_t *ptr = group + i * stride;
+    uint64_t hash = (kr_search_load8(ptr) | pass->fold) * pass->multiplier;
+    uint32_t slot = pass->offsets[hash >> pass->offsets_shift];
+    size_t first = slot & 255;
+    size_t second = slot >> 8 & 255;
+    size_t third = slot >> 16;
+    bool is_simple = first != KR_SEARCH_MORE && second != KR_SEARCH_MORE && third < KR_SEARCH_MORE;
+    first = is_simple ? first : 0; /* a place of the text all the same */
+    second = is_simple ? second : 0;
+    third = is_simple ? third : 0;
+    uint64_t is_headed = kr_search_has_head(pass, ptr + 1 - first) & (first != 0);
+    is_headed |= kr_search_has_head(pass, ptr + 1 - second) & (second != 0);
+    is_headed |= kr_search_has_head(pass, ptr + 1 - third) & (third != 0);
+    kept |= (is_headed | !is_simple) << i;
+  }
+  return kept;
+}
+
 /* Report what starts before `before`; the rest goes on waiting. */
 static void kr_search_flush(kr_search_walk *walk, size_t before, kr_search_visit visit, void *ctx) {
   size_t n_waiting = 0;
@@ -155,7 +178,22 @@ static bool kr_search_block(kr_search_walk *walk, size_t *cursors, size_t end, b
   return true;
 }
 
-static size_t kr_search_walk_text(kr_search_walk *walk, kr_search_visit visit, void *ctx) {
+/* A text of one block: nothing waits. */
+static size_t kr_search_walk_record(kr_search_walk *walk, kr_search_visit visit, void *ctx) {
+  const kr_search *search = walk->search;
+  walk->units_left = KR_SEARCH_BLOCK_UNITS;
+  for (uint32_t i = 0; i < search->n_passes; i++) {
+    const kr_search_pass *pass = &search->passes[i];
+    if (pass->near(walk, pass, walk->from, walk->len) == KR_SEARCH_STOPPED)
+      return walk->from;
+  }
+  for (size_t i = 0; i < walk->n_hits; i++)
+    visit(ctx, walk->hits[i].needle, walk->from + walk->hits[i].start);
+  return walk->len;
+}
+
+__attribute__((noinline)) static size_t kr_search_walk_text(kr_search_walk *walk,
+                                                            kr_search_visit visit, void *ctx) {
   size_t cursors[KR_SEARCH_PASSES] = {walk->from, walk->from, walk->from, walk->from};
   size_t done = walk->from; /* all that starts before it was reported */
   bool is_far = walk->len - walk->from >= KR_SEARCH_FAR_BYTES;
@@ -189,7 +227,8 @@ size_t kr_search_each_counted(const kr_search *search, kr_str text, size_t from,
   walk.candidates = 0;
   walk.compared_bytes = 0;
   walk.n_hits = 0;
-  size_t done = kr_search_walk_text(&walk, visit, ctx);
+  size_t done = text.len - from <= KR_SEARCH_DENSE_BYTES ? kr_search_walk_record(&walk, visit, ctx)
+                                                         : kr_search_walk_text(&walk, visit, ctx);
   if (work != NULL) {
     work->candidates += walk.candidates;
     work->compared_bytes += walk.compared_bytes;

@@ -12,6 +12,7 @@
 #define KR_SEARCH_LANES 8u
 #define KR_SEARCH_LANES_BYTES 32u
 #define KR_SEARCH_PLACES 32u
+#define KR_SEARCH_TABLE_BYTES KR_SEARCH_NIBBLES_BYTES
 
 /* Four grams of 16 bytes, `stride` apart. */
 static const uint8_t kr_avx2_spread[4][16] = {
@@ -52,11 +53,12 @@ typedef struct kr_shuffle_tables {
   __m256i low[KR_SEARCH_SHUFFLE_BYTES], high[KR_SEARCH_SHUFFLE_BYTES];
 } kr_shuffle_tables;
 
-static inline void kr_shuffle_load(kr_shuffle_tables *tables, const uint8_t *from) {
-  const uint8_t *nibbles = from + KR_SEARCH_SHUFFLE_BYTES * 256u;
-  for (unsigned i = 0; i < KR_SEARCH_SHUFFLE_BYTES; i++) {
-    tables->low[i] = _mm256_broadcastsi128_si256(kr_avx2_load16(nibbles + 32u * i));
-    tables->high[i] = _mm256_broadcastsi128_si256(kr_avx2_load16(nibbles + 32u * i + 16u));
+static inline void kr_shuffle_load(kr_shuffle_tables *tables, const uint8_t *from,
+                                   unsigned n_bytes) {
+  for (unsigned i = 0; i < n_bytes; i++) {
+    const uint8_t *nibbles = from + KR_SEARCH_TABLE_BYTES * i;
+    tables->low[i] = _mm256_broadcastsi128_si256(kr_avx2_load16(nibbles));
+    tables->high[i] = _mm256_broadcastsi128_si256(kr_avx2_load16(nibbles + 16));
   }
 }
 
@@ -78,7 +80,8 @@ static inline __m256i kr_shuffle_next(__m256i buckets, const uint8_t *ptr,
 static inline uint64_t kr_lanes_shuffle(const uint8_t *ptr, const kr_shuffle_tables *tables,
                                         unsigned n_bytes) {
   __m256i buckets = kr_shuffle_byte(ptr, tables->low[0], tables->high[0]);
-  buckets = kr_shuffle_next(buckets, ptr, tables, 1);
+  if (n_bytes > 1)
+    buckets = kr_shuffle_next(buckets, ptr, tables, 1);
   if (n_bytes > 2)
     buckets = kr_shuffle_next(buckets, ptr, tables, 2);
   if (n_bytes > 3)

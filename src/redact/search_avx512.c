@@ -13,6 +13,7 @@
 #define KR_SEARCH_LANES 16u
 #define KR_SEARCH_LANES_BYTES 64u
 #define KR_SEARCH_PLACES 64u
+#define KR_SEARCH_TABLE_BYTES KR_SEARCH_HALVED_BYTES
 
 /* Byte numbers of sixteen grams, `stride` apart. */
 static inline __m512i kr_avx512_spread(uint32_t stride) {
@@ -22,8 +23,9 @@ static inline __m512i kr_avx512_spread(uint32_t stride) {
 }
 
 static inline __m128i kr_avx512_two(const uint8_t *low, const uint8_t *high) {
-  __m128i first = _mm_cvtsi64_si128((long long)kr_search_load8(low));
-  return _mm_insert_epi64(first, (long long)kr_search_load8(high), 1);
+  __m128i first = _mm_loadl_epi64((const __m128i *)(const void *)low);
+  return _mm_castpd_si128(
+      _mm_loadh_pd(_mm_castsi128_pd(first), (const double *)(const void *)high));
 }
 
 static inline __m512i kr_avx512_join(__m128i first, __m128i second, __m128i third, __m128i fourth) {
@@ -77,12 +79,8 @@ static inline __m512i kr_avx512_gather8(const void *filter, __m512i at) {
 }
 
 #define KR_SEARCH_HAS_GRAMS8
-static inline uint64_t kr_lanes_grams8(const uint8_t *ptr, const kr_search_pass *pass) {
-  const size_t stride = pass->stride;
-  const uint8_t *half = ptr + 4 * stride;
-  __m512i grams = kr_avx512_join(
-      kr_avx512_two(ptr, ptr + stride), kr_avx512_two(ptr + 2 * stride, ptr + 3 * stride),
-      kr_avx512_two(half, half + stride), kr_avx512_two(half + 2 * stride, half + 3 * stride));
+/* Which of eight grams may be in the filter. */
+static inline uint64_t kr_avx512_filter8(__m512i grams, const kr_search_pass *pass) {
   grams = _mm512_or_si512(grams, _mm512_set1_epi64((int64_t)pass->fold));
   __m512i hash = _mm512_mullo_epi64(grams, _mm512_set1_epi64((int64_t)pass->multiplier));
   __m512i at = _mm512_srl_epi64(hash, _mm_cvtsi32_si128(pass->filter_shift));
@@ -92,16 +90,34 @@ static inline uint64_t kr_lanes_grams8(const uint8_t *ptr, const kr_search_pass 
   return _mm512_test_epi64_mask(_mm512_and_si512(one, two), _mm512_set1_epi64(1));
 }
 
+static inline uint64_t kr_lanes_grams8(const uint8_t *ptr, const kr_search_pass *pass) {
+  const size_t stride = pass->stride;
+  const uint8_t *half = ptr + 4 * stride;
+  return kr_avx512_filter8(kr_avx512_join(kr_avx512_two(ptr, ptr + stride),
+                                          kr_avx512_two(ptr + 2 * stride, ptr + 3 * stride),
+                                          kr_avx512_two(half, half + stride),
+                                          kr_avx512_two(half + 2 * stride, half + 3 * stride)),
+                           pass);
+}
+
+static inline uint64_t kr_lanes_listed(const uint8_t *ptr, const uint16_t *places,
+                                       const kr_search_pass *pass) {
+  return kr_avx512_filter8(kr_avx512_join(kr_avx512_two(ptr + places[0], ptr + places[1]),
+                                          kr_avx512_two(ptr + places[2], ptr + places[3]),
+                                          kr_avx512_two(ptr + places[4], ptr + places[5]),
+                                          kr_avx512_two(ptr + places[6], ptr + places[7])),
+                           pass);
+}
+
 typedef struct kr_shuffle_tables {
   __m512i low[KR_SEARCH_SHUFFLE_BYTES], high[KR_SEARCH_SHUFFLE_BYTES];
 } kr_shuffle_tables;
 
-static inline void kr_shuffle_load(kr_shuffle_tables *tables, const uint8_t *from) {
-  for (unsigned i = 0; i < KR_SEARCH_SHUFFLE_BYTES; i++) {
-    const uint8_t *bytes = from + 256u * i;
-    tables->low[i] = _mm512_or_si512(_mm512_loadu_si512(bytes), _mm512_loadu_si512(bytes + 128));
-    tables->high[i] =
-        _mm512_or_si512(_mm512_loadu_si512(bytes + 64), _mm512_loadu_si512(bytes + 192));
+static inline void kr_shuffle_load(kr_shuffle_tables *tables, const uint8_t *from,
+                                   unsigned n_bytes) {
+  for (unsigned i = 0; i < n_bytes; i++) {
+    tables->low[i] = _mm512_loadu_si512(from + KR_SEARCH_TABLE_BYTES * i);
+    tables->high[i] = _mm512_loadu_si512(from + KR_SEARCH_TABLE_BYTES * i + 64);
   }
 }
 
@@ -119,7 +135,8 @@ static inline __m512i kr_shuffle_next(__m512i buckets, const uint8_t *ptr,
 static inline uint64_t kr_lanes_shuffle(const uint8_t *ptr, const kr_shuffle_tables *tables,
                                         unsigned n_bytes) {
   __m512i buckets = kr_shuffle_byte(ptr, tables->low[0], tables->high[0]);
-  buckets = kr_shuffle_next(buckets, ptr, tables, 1);
+  if (n_bytes > 1)
+    buckets = kr_shuffle_next(buckets, ptr, tables, 1);
   if (n_bytes > 2)
     buckets = kr_shuffle_next(buckets, ptr, tables, 2);
   if (n_bytes > 3)
@@ -127,6 +144,25 @@ static inline uint64_t kr_lanes_shuffle(const uint8_t *ptr, const kr_shuffle_tab
   if (n_bytes > 4)
     buckets = kr_shuffle_next(kr_shuffle_next(buckets, ptr, tables, 4), ptr, tables, 5);
   return _mm512_test_epi8_mask(buckets, buckets);
+}
+
+#define KR_SEARCH_HAS_NOTE
+/* Numbers of the bits, sixteen at a time. */
+static inline void kr_lanes_note(uint16_t *places, uint64_t found, uint32_t n_found, uint32_t at) {
+  const __m512i numbers = _mm512_set_epi8(
+      63, 62, 61, 60, 59, 58, 57, 56, 55, 54, 53, 52, 51, 50, 49, 48, 47, 46, 45, 44, 43, 42, 41,
+      40, 39, 38, 37, 36, 35, 34, 33, 32, 31, 30, 29, 28, 27, 26, 25, 24, 23, 22, 21, 20, 19, 18,
+      17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+  __m512i listed = _mm512_maskz_compress_epi8(found, numbers);
+  __m256i from = _mm256_set1_epi16((short)at);
+  _mm256_storeu_si256((__m256i *)(void *)places,
+                      _mm256_add_epi16(_mm256_cvtepu8_epi16(_mm512_castsi512_si128(listed)), from));
+  for (uint32_t i = 16; __builtin_expect(i < n_found, 0); i += 16) {
+    listed = _mm512_alignr_epi64(listed, listed, 2);
+    _mm256_storeu_si256(
+        (__m256i *)(void *)(places + i),
+        _mm256_add_epi16(_mm256_cvtepu8_epi16(_mm512_castsi512_si128(listed)), from));
+  }
 }
 
 #include "redact/search_kernels.h"

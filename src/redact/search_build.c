@@ -19,12 +19,13 @@
 
 #define KR_BUILD_LARGE_GRAMS 100000u /* more than the caches hold the tables of */
 #define KR_BUILD_AHEAD 2u            /* needles, between asking for memory and using it */
+#define KR_BUILD_RARE 4u             /* on average, of a window's bytes: rare enough */
 #define KR_BUILD_RAREST_BYTES 40u    /* of a needle, looked at for a window of few bytes */
-#define KR_BUILD_TABLE_BYTES (KR_SEARCH_SHUFFLE_BYTES * (256u + 32u))
 
 /* What was measured, and where things will lie. */
 typedef struct kr_build {
   const kr_str *needles;
+  const kr_search_kernels *kernels;
   size_t n;
   size_t n_bytes; /* of all needles */
   uint32_t min_len;
@@ -86,9 +87,11 @@ static size_t kr_build_place(size_t *next, size_t len, size_t alignment) {
   return at;
 }
 
-static size_t kr_build_filter_bytes(const kr_search_choice *choice) {
+static size_t kr_build_filter_bytes(const kr_build *build, const kr_search_choice *choice) {
   if (choice->tier == KR_SEARCH_SHUFFLE)
-    return KR_BUILD_TABLE_BYTES;
+    return (size_t)choice->n_bytes * build->kernels->table_bytes;
+  if (choice->tier == KR_SEARCH_ANCHORS)
+    return ((size_t)8 << choice->filter_log) + build->kernels->table_bytes;
   return (choice->tier == KR_SEARCH_GRAMS4 ? 4u : 8u) * ((size_t)1 << choice->filter_log);
 }
 
@@ -109,7 +112,7 @@ static void kr_build_lay_out(kr_build *build) {
   size_t next = sizeof(kr_search);
   for (uint32_t i = 0; i < build->outline.n_choices; i++) {
     const kr_search_choice *choice = &build->outline.choices[i];
-    build->filter_at[i] = kr_build_place(&next, kr_build_filter_bytes(choice), 64);
+    build->filter_at[i] = kr_build_place(&next, kr_build_filter_bytes(build, choice), 64);
     build->heads_at[i] = kr_build_place(&next, sizeof(uint32_t) << kr_build_heads_log(choice), 4);
     build->offsets_at[i] = 0;
     if (choice->stride > 1)
@@ -188,26 +191,29 @@ static void kr_build_grams4(const kr_search_pass *pass, uint32_t *filter, uint32
   }
 }
 
-static void kr_build_shuffle(const kr_search_pass *pass, uint8_t *tables, const uint8_t *window,
-                             unsigned bucket) {
+static void kr_build_shuffle(const kr_search_pass *pass, uint32_t table_bytes, uint8_t *table,
+                             const uint8_t *window, unsigned bucket) {
   uint8_t bit = (uint8_t)(1u << bucket);
-  uint8_t *nibbles = tables + KR_SEARCH_SHUFFLE_BYTES * 256u;
-  for (unsigned i = 0; i < pass->n_bytes; i++) {
+  for (unsigned i = 0; i < pass->n_bytes; i++, table += table_bytes) {
     uint8_t spellings[2] = {window[i], (uint8_t)(window[i] & ~(uint8_t)pass->fold)};
     for (unsigned j = 0; j < 2; j++) {
-      tables[256u * i + spellings[j]] |= bit;
-      nibbles[32u * i + (spellings[j] & 15u)] |= bit;
-      nibbles[32u * i + 16u + (spellings[j] >> 4)] |= bit;
+      if (table_bytes == KR_SEARCH_NIBBLES_BYTES) {
+        table[spellings[j] & 15u] |= bit;
+        table[16u + (spellings[j] >> 4)] |= bit;
+      } else {
+        table[spellings[j] & (table_bytes - 1)] |= bit;
+      }
     }
   }
 }
 
-/* How rare bytes are in logs: JSON, English, numbers; rough, for choosing windows. */
+/* How rare bytes are in logs: JSON, English, numbers, identifiers (those of base 32 lack I, L, O
+ * and U); rough, for choosing windows. */
 static const uint8_t kr_build_rarity[256] = {
     10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 5,  10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10,
     10, 10, 10, 10, 10, 10, 10, 10, 1,  8,  1,  8,  8,  8,  8,  8,  8,  8,  8,  8,  1,  3,  3,  3,
     3,  3,  3,  5,  5,  5,  5,  5,  5,  5,  1,  8,  8,  5,  8,  8,  8,  7,  9,  7,  9,  7,  9,  9,
-    9,  7,  9,  9,  9,  9,  7,  7,  7,  9,  7,  7,  7,  9,  9,  9,  9,  9,  9,  8,  5,  8,  8,  3,
+    9,  9,  9,  9,  10, 9,  7,  9,  7,  9,  7,  7,  7,  10, 9,  9,  9,  9,  8,  8,  5,  8,  8,  3,
     8,  1,  5,  3,  3,  1,  3,  3,  3,  1,  7,  5,  3,  3,  1,  1,  3,  7,  1,  1,  1,  3,  5,  5,
     7,  5,  7,  5,  8,  5,  8,  10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10,
     10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10,
@@ -217,10 +223,15 @@ static const uint8_t kr_build_rarity[256] = {
     10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10,
 };
 
+static unsigned kr_build_score(const uint8_t *bytes, size_t i) {
+  return i > 0 && bytes[i] == bytes[i - 1] ? 0 : kr_build_rarity[bytes[i]];
+}
+
 /*
- * Where the window of `width` bytes is to begin: where bytes are rare and do
- * not repeat, for all-`a` texts exist; rather late, for near misses are mostly
- * right at the beginning (common prefixes, shortened tokens).
+ * Where the window of `width` bytes is to begin: the last place whose bytes are
+ * not too common, for near misses are mostly right at the beginning (common
+ * prefixes, shortened tokens); where there is none, the rarest. Repeated bytes
+ * count nothing, for all-`a` texts exist.
  */
 static uint8_t kr_build_rarest(const uint8_t *bytes, size_t len, size_t width) {
   len = len < KR_BUILD_RAREST_BYTES ? len : KR_BUILD_RAREST_BYTES;
@@ -228,17 +239,31 @@ static uint8_t kr_build_rarest(const uint8_t *bytes, size_t len, size_t width) {
     return 0;
   unsigned best = 0, sum = 0;
   size_t best_at = 0;
-  uint8_t scores[KR_BUILD_RAREST_BYTES];
-  for (size_t i = 0; i < len; i++) {
-    scores[i] = i > 0 && bytes[i] == bytes[i - 1] ? 0 : kr_build_rarity[bytes[i]];
-    sum += scores[i];
-    if (i + 1 < width)
+  for (size_t i = len; i-- > 0;) {
+    sum += kr_build_score(bytes, i);
+    if (i + width > len)
       continue;
-    if (sum + i / 4 >= best) {
-      best = sum + (unsigned)i / 4;
-      best_at = i + 1 - width;
-    }
-    sum -= scores[i + 1 - width];
+    if (sum >= KR_BUILD_RARE * width)
+      return (uint8_t)i;
+    best_at = sum > best ? i : best_at;
+    best = sum > best ? sum : best;
+    sum -= kr_build_score(bytes, i + width - 1);
+  }
+  return (uint8_t)best_at;
+}
+
+/*
+ * Where the rarest byte stands that a whole gram follows. Of equally rare ones
+ * always the same, for the fewer bytes are anchors the less of a text is probed.
+ */
+static uint8_t kr_build_anchor(const uint8_t *bytes, size_t len) {
+  len = len < KR_BUILD_RAREST_BYTES ? len : KR_BUILD_RAREST_BYTES;
+  unsigned best = 0;
+  size_t best_at = 0;
+  for (size_t i = 0; i + 8 <= len; i++) {
+    unsigned score = (unsigned)kr_build_rarity[bytes[i]] << 8 | bytes[i];
+    best_at = score > best ? i : best_at;
+    best = score > best ? score : best;
   }
   return (uint8_t)best_at;
 }
@@ -246,6 +271,8 @@ static uint8_t kr_build_rarest(const uint8_t *bytes, size_t len, size_t width) {
 static uint8_t kr_build_window(const kr_search_pass *pass, const uint8_t *bytes, size_t len) {
   if (pass->tier == KR_SEARCH_GRAMS8)
     return 0;
+  if (pass->tier == KR_SEARCH_ANCHORS)
+    return kr_build_anchor(bytes, len);
   if (pass->tier == KR_SEARCH_GRAMS4)
     return kr_build_rarest(bytes, len, (size_t)pass->stride + pass->gram_len - 1);
   return (uint8_t)(pass->back +
@@ -257,6 +284,8 @@ typedef struct kr_build_tables {
   void *filter;
   uint32_t *offsets;
   uint32_t *heads;
+  uint8_t *anchors;
+  uint32_t table_bytes;
 } kr_build_tables;
 
 static bool kr_build_is_of(const kr_search_pass *pass, const kr_search_needle *needle) {
@@ -264,8 +293,7 @@ static bool kr_build_is_of(const kr_search_pass *pass, const kr_search_needle *n
   return len >= pass->min_len && len <= pass->max_len;
 }
 
-/* Ask for the lines that a needle of many will be noted in; its window is not chosen by its bytes.
- */
+/* Ask for the lines that a needle of many will be noted in. */
 static void kr_build_prefetch(const kr_search_pass *pass, const kr_build_tables *tables,
                               const uint8_t *window) {
   const uint64_t *filter = tables->filter;
@@ -279,30 +307,39 @@ static void kr_build_prefetch(const kr_search_pass *pass, const kr_build_tables 
   __builtin_prefetch(&tables->heads[hash >> pass->heads_shift], 1);
 }
 
+static void kr_build_note(const kr_search_pass *pass, const kr_build_tables *tables,
+                          const uint8_t *window, uint32_t n_done) {
+  if (pass->tier == KR_SEARCH_SHUFFLE) {
+    uint64_t bucket = (uint64_t)n_done * KR_SEARCH_BUCKETS / pass->n_needles;
+    kr_build_shuffle(pass, tables->table_bytes, tables->filter, window, (unsigned)bucket);
+  } else if (pass->tier == KR_SEARCH_GRAMS4) {
+    kr_build_grams4(pass, tables->filter, tables->offsets, window);
+  } else {
+    kr_build_grams8(pass, tables->filter, tables->offsets, window);
+    if (pass->tier ==
+        KR_SEARCH_ANCHORS) /* by the higher nibble, so that nibbles tell bytes apart */
+      kr_build_shuffle(pass, tables->table_bytes, tables->anchors, window, *window >> 4 & 7);
+  }
+}
+
 static void kr_build_fill_pass(const kr_search *search, const kr_search_pass *pass,
                                const kr_build_tables *tables, kr_search_needle *needles,
                                const uint8_t *bytes) {
   uint32_t n_done = 0;
-  bool is_large =
-      pass->tier == KR_SEARCH_GRAMS8 && pass->n_needles * pass->stride > KR_BUILD_LARGE_GRAMS;
+  bool is_large = pass->gram_len == 8 && pass->n_needles * pass->stride >= KR_BUILD_LARGE_GRAMS;
+  for (uint32_t i = 0; i < search->n_needles; i++)
+    if (kr_build_is_of(pass, &needles[i]))
+      needles[i].window = kr_build_window(pass, bytes + needles[i].at, needles[i].len);
   for (uint32_t i = 0; n_done < pass->n_needles && i < search->n_needles; i++) {
     uint32_t next = i + KR_BUILD_AHEAD;
     if (is_large && next < search->n_needles && kr_build_is_of(pass, &needles[next]))
-      kr_build_prefetch(pass, tables, bytes + needles[next].at);
+      kr_build_prefetch(pass, tables, bytes + needles[next].at + needles[next].window);
     kr_search_needle *needle = &needles[i];
     if (!kr_build_is_of(pass, needle))
       continue;
-    needle->window = kr_build_window(pass, bytes + needle->at, needle->len);
     const uint8_t *window = bytes + needle->at + needle->window;
     kr_build_chain(pass, tables->heads, needle, i + 1, window);
-    if (pass->tier == KR_SEARCH_GRAMS8)
-      kr_build_grams8(pass, tables->filter, tables->offsets, window);
-    else if (pass->tier == KR_SEARCH_GRAMS4)
-      kr_build_grams4(pass, tables->filter, tables->offsets, window);
-    else
-      kr_build_shuffle(pass, tables->filter, window,
-                       (unsigned)((uint64_t)n_done * KR_SEARCH_BUCKETS / pass->n_needles));
-    n_done++;
+    kr_build_note(pass, tables, window, n_done++);
   }
 }
 
@@ -327,8 +364,9 @@ static kr_cpu_level kr_build_level(kr_cpu_level wish) {
   return wish == KR_CPU_BEST || wish > best ? best : wish;
 }
 
-static void kr_build_pass(const kr_build *build, uint32_t i, const kr_search_kernels *kernels,
-                          bool is_folded, const kr_build_tables *tables, kr_search_pass *pass) {
+static void kr_build_pass(const kr_build *build, uint32_t i, bool is_folded,
+                          const kr_build_tables *tables, kr_search_pass *pass) {
+  const kr_search_kernels *kernels = build->kernels;
   const kr_search_choice *choice = &build->outline.choices[i];
   *pass = (kr_search_pass){
       .multiplier = kr_build_multiplier(),
@@ -336,7 +374,7 @@ static void kr_build_pass(const kr_build *build, uint32_t i, const kr_search_ker
       .filter = tables->filter,
       .offsets = tables->offsets,
       .heads = tables->heads,
-      .tables = tables->filter,
+      .tables = choice->tier == KR_SEARCH_ANCHORS ? tables->anchors : tables->filter,
       .stride = choice->stride,
       .back = choice->tier == KR_SEARCH_SHUFFLE && choice->n_bytes < choice->gram_len
                   ? (uint32_t)choice->gram_len - choice->n_bytes
@@ -358,6 +396,9 @@ static void kr_build_pass(const kr_build *build, uint32_t i, const kr_search_ker
   } else if (choice->tier == KR_SEARCH_GRAMS4) {
     pass->near = kernels->grams4;
     pass->far = kernels->grams4_far;
+  } else if (choice->tier == KR_SEARCH_ANCHORS) {
+    pass->near = kernels->anchors;
+    pass->far = kernels->anchors_far;
   } else {
     pass->near = kernels->shuffle;
     pass->far = kernels->shuffle_far;
@@ -365,7 +406,10 @@ static void kr_build_pass(const kr_build *build, uint32_t i, const kr_search_ker
 }
 
 static void kr_build_describe(kr_search *search) {
-  static const char *const names[] = {"grams8", "grams4", "shuffle"};
+  static const char *const names[] = {[KR_SEARCH_GRAMS8] = "grams8",
+                                      [KR_SEARCH_GRAMS4] = "grams4",
+                                      [KR_SEARCH_ANCHORS] = "anchors",
+                                      [KR_SEARCH_SHUFFLE] = "shuffle"};
   size_t len = 0;
   for (uint32_t i = 0; i < search->n_passes; i++) {
     const kr_search_pass *pass = &search->passes[i];
@@ -381,6 +425,7 @@ kr_status kr_search_build(const kr_str *needles, size_t n, const kr_search_optio
   kr_build build = {.needles = needles, .n = n};
   KR_TRY(kr_build_measure(&build));
   kr_cpu_level level = kr_build_level(options->cpu);
+  build.kernels = kr_build_kernels(level);
   if (n > 0)
     kr_search_outline_choose(build.count, build.min_len, kr_build_clamp(build.max_len), level,
                              &build.outline);
@@ -402,12 +447,13 @@ kr_status kr_search_build(const kr_str *needles, size_t n, const kr_search_optio
   for (uint32_t i = 0; i < search->n_passes; i++) {
     const kr_build_tables tables = {
         .filter = block + build.filter_at[i],
+        .anchors = block + build.filter_at[i] + ((size_t)8 << build.outline.choices[i].filter_log),
         .offsets =
             build.offsets_at[i] == 0 ? NULL : (uint32_t *)(void *)(block + build.offsets_at[i]),
         .heads = (uint32_t *)(void *)(block + build.heads_at[i]),
+        .table_bytes = build.kernels->table_bytes,
     };
-    kr_build_pass(&build, i, kr_build_kernels(level), options->fold_bit5, &tables,
-                  &search->passes[i]);
+    kr_build_pass(&build, i, options->fold_bit5, &tables, &search->passes[i]);
     kr_build_fill_pass(search, &search->passes[i], &tables, records, bytes);
   }
   kr_build_describe(search);

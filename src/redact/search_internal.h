@@ -29,6 +29,16 @@
 
 #include "redact/search.h"
 
+/* For what is large: -ftrivial-auto-var-init would clear it for each record. */
+#if defined(__has_attribute)
+#if __has_attribute(uninitialized)
+#define KR_SEARCH_UNINITIALIZED __attribute__((uninitialized))
+#endif
+#endif
+#ifndef KR_SEARCH_UNINITIALIZED
+#define KR_SEARCH_UNINITIALIZED
+#endif
+
 #define KR_SEARCH_PASSES 4u  /* at most, in one search */
 #define KR_SEARCH_GROUP 8u   /* probes between two branches */
 #define KR_SEARCH_HITS 2048u /* occurrences that wait for the end of their block */
@@ -37,8 +47,10 @@
 #define KR_SEARCH_OFFSETS 4u /* in one slot of the offsets table */
 #define KR_SEARCH_MORE 255u  /* as an offset: there are more than fit into the slot */
 #define KR_SEARCH_FAR_BYTES 1048576u /* texts from this length are prefetched */
-#define KR_SEARCH_PREFETCH_BYTES 3072u
+#define KR_SEARCH_PREFETCH_BYTES 6144u
 #define KR_SEARCH_SHUFFLE_BYTES 6u /* text bytes a shuffle filter looks at, at most */
+#define KR_SEARCH_CHUNK 1024u      /* text bytes whose anchors are collected at a time */
+#define KR_SEARCH_NOTED 16u        /* places written at once, at most, beyond those there are */
 #define KR_SEARCH_BUCKETS 8u       /* of a shuffle filter: bits of its table entries */
 
 /* The price of verifying, and what a block of KR_SEARCH_DENSE_BYTES may cost (4 units a byte). */
@@ -57,9 +69,10 @@ typedef struct kr_search_needle {
 } kr_search_needle;
 
 typedef enum kr_search_tier {
-  KR_SEARCH_GRAMS8, /* 8-byte grams every stride bytes */
-  KR_SEARCH_GRAMS4, /* 4-byte (3-byte) grams every stride bytes */
-  KR_SEARCH_SHUFFLE /* tables for 2, 3, 4 or 6 neighbouring bytes, at every place */
+  KR_SEARCH_GRAMS8,  /* 8-byte grams every stride bytes */
+  KR_SEARCH_GRAMS4,  /* 4-byte (3-byte) grams every stride bytes */
+  KR_SEARCH_ANCHORS, /* 8-byte grams where the text has one of the bytes that windows begin with */
+  KR_SEARCH_SHUFFLE  /* tables for 2, 3, 4 or 6 neighbouring bytes, at every place */
 } kr_search_tier;
 
 typedef struct kr_search_walk kr_search_walk;
@@ -78,11 +91,11 @@ struct kr_search_pass {
   kr_search_kernel far;  /* for long ones: prefetches */
   uint64_t multiplier;   /* odd */
   uint64_t fold;         /* 0x20 in every byte, or 0 */
-  const void *filter;    /* GRAMS8: uint64_t words; GRAMS4: uint32_t words */
+  const void *filter;    /* GRAMS8, ANCHORS: uint64_t words; GRAMS4: uint32_t words */
   const uint32_t
       *offsets; /* slots of four bytes: offset + 1, 0: none; NULL: always 0 bytes into a window */
   const uint32_t *heads; /* needle numbers (index + 1), 0: none */
-  const uint8_t *tables; /* SHUFFLE: byte tables [6][256], then nibble tables [6][2][16] */
+  const uint8_t *tables; /* SHUFFLE, ANCHORS: [n_bytes][kr_search_kernels.table_bytes] */
   uint32_t stride;
   uint32_t lead; /* from the window to the anchor, in bytes; */
   uint32_t back; /* less these, where a shuffle looks at fewer bytes than a gram has */
@@ -90,7 +103,7 @@ struct kr_search_pass {
   uint32_t min_len; /* needles of this pass: clamped length from min_len */
   uint32_t max_len; /* to max_len */
   uint8_t gram_len; /* 8, 4 or 3 */
-  uint8_t n_bytes;  /* SHUFFLE: bytes looked at */
+  uint8_t n_bytes;  /* SHUFFLE: bytes looked at; ANCHORS: 1 */
   uint8_t filter_shift;
   uint8_t offsets_shift;
   uint8_t heads_shift;
@@ -128,11 +141,21 @@ struct kr_search_walk {
   kr_search_hit hits[KR_SEARCH_HITS]; /* not initialised */
 };
 
+/*
+ * The table of one byte of a shuffle: buckets by the byte; by its lower seven
+ * bits; or by its lower, then by its higher nibble, both of which must agree.
+ */
+#define KR_SEARCH_WHOLE_BYTES 256u
+#define KR_SEARCH_HALVED_BYTES 128u
+#define KR_SEARCH_NIBBLES_BYTES 32u
+
 /** The loops of one instruction set. */
 typedef struct kr_search_kernels {
   kr_search_kernel grams8, grams8_far;
   kr_search_kernel grams4, grams4_far;
   kr_search_kernel shuffle, shuffle_far;
+  kr_search_kernel anchors, anchors_far;
+  uint32_t table_bytes; /* how a shuffle's tables lie: one of the numbers below */
 } kr_search_kernels;
 
 extern const kr_search_kernels kr_search_scalar;
@@ -151,6 +174,13 @@ void kr_search_block_release(void *ptr, size_t len);
 /** The gram at `at` passed the filter: find and record what occurs there. False: stop, the block is
  * dense. */
 bool kr_search_verify(kr_search_walk *walk, const kr_search_pass *pass, size_t at) KR_MUST_USE;
+
+/**
+ * Of eight places from `group` on, those found, the ones that kr_search_verify() would look at a
+ * needle for: in near misses hardly any. GRAMS8 only.
+ */
+uint64_t kr_search_refine(const kr_search_walk *walk, const kr_search_pass *pass,
+                          const uint8_t *group, uint64_t found) KR_MUST_USE;
 
 static inline uint64_t kr_search_load8(const uint8_t *ptr) {
   uint64_t word = 0;

@@ -8,8 +8,11 @@
  *   kr_lanes_grams4()       test KR_SEARCH_LANES places, stride apart: a bit each
  *   KR_SEARCH_LANES         8 or 16; they span KR_SEARCH_LANES_BYTES from the first, as read
  *   kr_lanes_shuffle()      test KR_SEARCH_PLACES neighbouring places: a bit each
+ *   KR_SEARCH_TABLE_BYTES   of its table of one byte, as kr_search_kernels.table_bytes
  *   KR_SEARCH_PLACES        at most 64; it reads KR_SEARCH_PLACES + n_bytes - 1 bytes
- *   kr_shuffle_tables       the tables in registers, kr_shuffle_load() to fill them
+ *   kr_lanes_note()         when KR_SEARCH_HAS_NOTE: numbers of the bits of a mask
+ *   kr_lanes_listed()       when KR_SEARCH_HAS_GRAMS8, with kr_lanes_grams8()
+ *   kr_shuffle_tables       the tables in registers, kr_shuffle_load() to fill those needed
  *
  * No kernel reads outside of the text: the last few places are tested on a copy.
  */
@@ -30,14 +33,6 @@ KR_INLINE bool kr_kernel_verify(kr_search_walk *walk, const kr_search_pass *pass
   return true;
 }
 
-/* Number of places at, at + stride, ... before `before`. */
-KR_INLINE size_t kr_kernel_count(size_t at, size_t before, size_t stride) {
-  if (at >= before)
-    return 0;
-  size_t bytes = before - at + stride - 1;
-  return bytes <= UINT32_MAX ? (uint32_t)bytes / (uint32_t)stride : bytes / stride;
-}
-
 KR_INLINE uint64_t kr_kernel_probe8(const uint8_t *ptr, const kr_search_pass *pass) {
   uint64_t hash = (kr_search_load8(ptr) | pass->fold) * pass->multiplier;
   uint64_t word = ((const uint64_t *)pass->filter)[hash >> pass->filter_shift];
@@ -56,147 +51,179 @@ KR_INLINE uint64_t kr_lanes_grams8(const uint8_t *ptr, const kr_search_pass *pas
 #endif
 
 /*
- * The skipping loops: from ptr on, n_groups groups of places, until one has a
- * finding. They call nothing, so that all they need stays in registers; that is
- * why they are functions of their own.
+ * The skipping loops: groups of places from range.next on, until one has a
+ * finding: a bit for each of its places, the first at range.group. They call
+ * nothing, so that all they need stays in registers; that is why they are
+ * functions of their own. The last places, too few for a group, are tested once
+ * more with some before them; for a record of some hundred bytes setting up the
+ * registers a second time would take as long as searching it.
  */
-typedef struct kr_kernel_found {
-  size_t n_skipped; /* groups without a finding */
-  uint64_t places;  /* of the group after them, a bit each; 0: all were skipped */
-} kr_kernel_found;
+typedef struct kr_kernel_range {
+  const uint8_t *next;   /* the first place that was not tested */
+  const uint8_t *last;   /* a whole group may begin up to here */
+  const uint8_t *before; /* behind the last place that is to be tested */
+  const uint8_t *group;  /* of the finding */
+} kr_kernel_range;
 
-KR_INLINE kr_kernel_found kr_skip_grams8_any(const uint8_t *ptr, size_t n_groups,
-                                             const kr_search_pass *pass, bool is_far,
-                                             bool is_folded) {
+typedef uint64_t (*kr_kernel_skip)(kr_kernel_range *range, const kr_search_pass *pass);
+
+KR_INLINE uint64_t kr_skip_grams8_any(kr_kernel_range *range, const kr_search_pass *pass,
+                                      bool is_far, bool is_folded) {
   const kr_search_pass local = {.filter = pass->filter,
                                 .multiplier = pass->multiplier,
                                 .fold = is_folded ? pass->fold : 0,
                                 .filter_shift = pass->filter_shift,
                                 .stride = pass->stride};
   const size_t step = KR_SEARCH_GROUP * (size_t)local.stride;
-  for (size_t i = 0; i < n_groups; i++, ptr += step) {
+  const uint8_t *ptr = range->next;
+  for (const uint8_t *last = range->last; ptr <= last; ptr += step) {
     if (is_far)
       for (size_t ahead = 0; ahead < step; ahead += 64)
-        __builtin_prefetch(ptr + KR_SEARCH_PREFETCH_BYTES + ahead, 0, 0);
+        __builtin_prefetch(ptr + KR_SEARCH_PREFETCH_BYTES + ahead, 0, 1);
     uint64_t places = kr_lanes_grams8(ptr, &local);
-    if (__builtin_expect(places != 0, 0))
-      return (kr_kernel_found){i, places};
+    if (__builtin_expect(places != 0, 0)) {
+      range->group = ptr;
+      range->next = ptr + step;
+      return places;
+    }
   }
-  return (kr_kernel_found){n_groups, 0};
+  range->next = ptr;
+  if (ptr >= range->before)
+    return 0;
+  uint32_t n_left = ((uint32_t)(range->before - ptr) + local.stride - 1) / local.stride;
+  range->group = ptr - (KR_SEARCH_GROUP - n_left) * (size_t)local.stride;
+  range->next = ptr + n_left * (size_t)local.stride;
+  return kr_lanes_grams8(range->group, &local) & (~0ull << (KR_SEARCH_GROUP - n_left));
 }
 
-KR_INLINE kr_kernel_found kr_skip_grams4_any(const uint8_t *ptr, size_t n_groups,
-                                             const kr_search_pass *pass, bool is_far) {
+/* The last places are the caller's to test: what is read for them may lie behind the text. */
+KR_INLINE uint64_t kr_skip_grams4_any(kr_kernel_range *range, const kr_search_pass *pass,
+                                      bool is_far) {
   const size_t step = KR_SEARCH_LANES * (size_t)pass->stride;
-  for (size_t i = 0; i < n_groups; i++, ptr += step) {
+  const uint8_t *ptr = range->next;
+  for (const uint8_t *last = range->last; ptr <= last; ptr += step) {
     if (is_far)
-      __builtin_prefetch(ptr + KR_SEARCH_PREFETCH_BYTES, 0, 0);
+      __builtin_prefetch(ptr + KR_SEARCH_PREFETCH_BYTES, 0, 1);
     uint64_t places = kr_lanes_grams4(ptr, pass);
-    if (__builtin_expect(places != 0, 0))
-      return (kr_kernel_found){i, places};
+    if (__builtin_expect(places != 0, 0)) {
+      range->group = ptr;
+      range->next = ptr + step;
+      return places;
+    }
   }
-  return (kr_kernel_found){n_groups, 0};
+  range->next = ptr;
+  return 0;
 }
 
-KR_INLINE kr_kernel_found kr_skip_shuffle_any(const uint8_t *ptr, size_t n_groups,
-                                              const kr_search_pass *pass, bool is_far,
-                                              unsigned n_bytes) {
-  kr_shuffle_tables tables;
-  kr_shuffle_load(&tables, pass->tables);
-  for (size_t i = 0; i < n_groups; i++, ptr += KR_SEARCH_PLACES) {
+KR_INLINE uint64_t kr_skip_shuffle_any(kr_kernel_range *range, const kr_search_pass *pass,
+                                       bool is_far, unsigned n_bytes) {
+  KR_SEARCH_UNINITIALIZED kr_shuffle_tables tables;
+  kr_shuffle_load(&tables, pass->tables, n_bytes);
+  const uint8_t *ptr = range->next;
+  const uint8_t *last = range->last;
+  for (; ptr <= last; ptr += KR_SEARCH_PLACES) {
     if (is_far)
-      __builtin_prefetch(ptr + KR_SEARCH_PREFETCH_BYTES, 0, 0);
+      __builtin_prefetch(ptr + KR_SEARCH_PREFETCH_BYTES, 0, 1);
     uint64_t places = kr_lanes_shuffle(ptr, &tables, n_bytes);
-    if (__builtin_expect(places != 0, 0))
-      return (kr_kernel_found){i, places};
+    if (__builtin_expect(places != 0, 0)) {
+      range->group = ptr;
+      range->next = ptr + KR_SEARCH_PLACES;
+      return places;
+    }
   }
-  return (kr_kernel_found){n_groups, 0};
+  range->next = ptr;
+  if (ptr >= range->before)
+    return 0;
+  range->group = last;
+  range->next = last + KR_SEARCH_PLACES;
+  return kr_lanes_shuffle(last, &tables, n_bytes) & (~0ull << (ptr - last));
 }
 
 #define KR_SKIP(name, body)                                                                        \
-  __attribute__((noinline)) static kr_kernel_found name(const uint8_t *ptr, size_t n_groups,       \
-                                                        const kr_search_pass *pass) {              \
+  __attribute__((noinline)) static uint64_t name(kr_kernel_range *range,                           \
+                                                 const kr_search_pass *pass) {                     \
     return body;                                                                                   \
   }
 
-KR_SKIP(kr_skip_grams8, kr_skip_grams8_any(ptr, n_groups, pass, false, false))
-KR_SKIP(kr_skip_grams8_far, kr_skip_grams8_any(ptr, n_groups, pass, true, false))
-KR_SKIP(kr_skip_grams8_folded, kr_skip_grams8_any(ptr, n_groups, pass, false, true))
-KR_SKIP(kr_skip_grams8_folded_far, kr_skip_grams8_any(ptr, n_groups, pass, true, true))
-KR_SKIP(kr_skip_grams4, kr_skip_grams4_any(ptr, n_groups, pass, false))
-KR_SKIP(kr_skip_grams4_far, kr_skip_grams4_any(ptr, n_groups, pass, true))
-KR_SKIP(kr_skip_shuffle2, kr_skip_shuffle_any(ptr, n_groups, pass, false, 2))
-KR_SKIP(kr_skip_shuffle2_far, kr_skip_shuffle_any(ptr, n_groups, pass, true, 2))
-KR_SKIP(kr_skip_shuffle3, kr_skip_shuffle_any(ptr, n_groups, pass, false, 3))
-KR_SKIP(kr_skip_shuffle3_far, kr_skip_shuffle_any(ptr, n_groups, pass, true, 3))
-KR_SKIP(kr_skip_shuffle4, kr_skip_shuffle_any(ptr, n_groups, pass, false, 4))
-KR_SKIP(kr_skip_shuffle4_far, kr_skip_shuffle_any(ptr, n_groups, pass, true, 4))
-KR_SKIP(kr_skip_shuffle6, kr_skip_shuffle_any(ptr, n_groups, pass, false, 6))
-KR_SKIP(kr_skip_shuffle6_far, kr_skip_shuffle_any(ptr, n_groups, pass, true, 6))
+KR_SKIP(kr_skip_grams8, kr_skip_grams8_any(range, pass, false, false))
+KR_SKIP(kr_skip_grams8_far, kr_skip_grams8_any(range, pass, true, false))
+KR_SKIP(kr_skip_grams8_folded, kr_skip_grams8_any(range, pass, false, true))
+KR_SKIP(kr_skip_grams8_folded_far, kr_skip_grams8_any(range, pass, true, true))
+KR_SKIP(kr_skip_grams4, kr_skip_grams4_any(range, pass, false))
+KR_SKIP(kr_skip_grams4_far, kr_skip_grams4_any(range, pass, true))
+KR_SKIP(kr_skip_shuffle2, kr_skip_shuffle_any(range, pass, false, 2))
+KR_SKIP(kr_skip_shuffle2_far, kr_skip_shuffle_any(range, pass, true, 2))
+KR_SKIP(kr_skip_shuffle3, kr_skip_shuffle_any(range, pass, false, 3))
+KR_SKIP(kr_skip_shuffle3_far, kr_skip_shuffle_any(range, pass, true, 3))
+KR_SKIP(kr_skip_shuffle4, kr_skip_shuffle_any(range, pass, false, 4))
+KR_SKIP(kr_skip_shuffle4_far, kr_skip_shuffle_any(range, pass, true, 4))
+KR_SKIP(kr_skip_shuffle6, kr_skip_shuffle_any(range, pass, false, 6))
+KR_SKIP(kr_skip_shuffle6_far, kr_skip_shuffle_any(range, pass, true, 6))
 
-typedef kr_kernel_found (*kr_kernel_skip)(const uint8_t *ptr, size_t n_groups,
-                                          const kr_search_pass *pass);
-
-/* Skip and verify n_groups groups of n_lanes places from `at`; false: stop. */
-KR_INLINE bool kr_kernel_groups(kr_search_walk *walk, const kr_search_pass *pass,
-                                kr_kernel_skip skip, size_t at, size_t n_groups, size_t n_lanes,
-                                size_t stride) {
-  while (n_groups > 0) {
-    kr_kernel_found found = skip(walk->text + at, n_groups, pass);
-    if (found.places == 0)
-      return true;
-    at += found.n_skipped * n_lanes * stride;
-    if (!kr_kernel_verify(walk, pass, at, stride, found.places))
+/* Skip and verify all of a range; false: stop. */
+KR_INLINE bool kr_kernel_range_all(kr_search_walk *walk, const kr_search_pass *pass,
+                                   kr_kernel_skip skip, kr_kernel_range *range, size_t stride,
+                                   bool is_grams8) {
+  for (;;) {
+    uint64_t places = skip(range, pass);
+    bool is_more = places != 0;
+    if (is_grams8 && is_more)
+      places = kr_search_refine(walk, pass, range->group, places);
+    if (places != 0 &&
+        !kr_kernel_verify(walk, pass, (size_t)(range->group - walk->text), stride, places))
       return false;
-    at += n_lanes * stride;
-    n_groups -= found.n_skipped + 1;
+    if (!is_more || range->next >= range->before)
+      return true;
   }
-  return true;
 }
 
 KR_INLINE size_t kr_kernel_grams8_any(kr_search_walk *walk, const kr_search_pass *pass, size_t at,
                                       size_t end, kr_kernel_skip skip) {
   const size_t stride = pass->stride;
+  const size_t span = (KR_SEARCH_GROUP - 1) * stride;
   size_t last = walk->len < 8 ? 0 : walk->len - 7; /* behind the last place with a whole gram */
-  size_t n_places = kr_kernel_count(at, end < last ? end : last, stride);
-  size_t n_groups = n_places / KR_SEARCH_GROUP;
-  size_t n_left = n_places % KR_SEARCH_GROUP;
-  if (!kr_kernel_groups(walk, pass, skip, at, n_groups, KR_SEARCH_GROUP, stride))
-    return KR_SEARCH_STOPPED;
-  at += n_groups * KR_SEARCH_GROUP * stride;
-  if (n_left > 0 && n_groups > 0) { /* once more with some that were tested */
-    size_t back = at - (KR_SEARCH_GROUP - n_left) * stride;
-    uint64_t places = skip(walk->text + back, 1, pass).places;
-    places &= ~0ull << (KR_SEARCH_GROUP - n_left);
-    return kr_kernel_verify(walk, pass, back, stride, places) ? at + n_left * stride
-                                                              : KR_SEARCH_STOPPED;
+  size_t before = end < last ? end : last;
+  if (before > at + span) {
+    kr_kernel_range range = {.next = walk->text + at,
+                             .last = walk->text + (before - 1 - span),
+                             .before = walk->text + before};
+    return kr_kernel_range_all(walk, pass, skip, &range, stride, true)
+               ? (size_t)(range.next - walk->text)
+               : KR_SEARCH_STOPPED;
   }
-  for (; n_left > 0; n_left--, at += stride)
+  for (; at < before; at += stride)
     if (kr_kernel_probe8(walk->text + at, pass) != 0 && !kr_search_verify(walk, pass, at))
       return KR_SEARCH_STOPPED;
   return at;
 }
 
+/* The places of a text too short for a group, or of its end, on a copy. */
+KR_INLINE uint64_t kr_kernel_copied(const kr_search_walk *walk, const kr_search_pass *pass,
+                                    kr_kernel_skip skip, size_t at, uint8_t *copy) {
+  memcpy(copy, walk->text + at, walk->len - at);
+  kr_kernel_range range = {.next = copy, .last = copy, .before = copy};
+  return skip(&range, pass);
+}
+
 KR_INLINE size_t kr_kernel_grams4_any(kr_search_walk *walk, const kr_search_pass *pass, size_t at,
                                       size_t end, kr_kernel_skip skip) {
   const size_t stride = pass->stride;
-  const size_t step = KR_SEARCH_LANES * stride;
   size_t last = walk->len < pass->gram_len ? 0 : walk->len - pass->gram_len + 1u;
   size_t before = end < last ? end : last;
   if (at < before && walk->len - at >= KR_SEARCH_LANES_BYTES) {
-    size_t n_groups = (before - at + step - 1) / step;
-    size_t n_whole = (walk->len - at - KR_SEARCH_LANES_BYTES) / step + 1;
-    n_groups = n_groups < n_whole ? n_groups : n_whole;
-    if (!kr_kernel_groups(walk, pass, skip, at, n_groups, KR_SEARCH_LANES, stride))
+    size_t whole = walk->len - KR_SEARCH_LANES_BYTES;
+    whole = whole < before ? whole : before - 1;
+    kr_kernel_range range = {
+        .next = walk->text + at, .last = walk->text + whole, .before = walk->text + before};
+    if (!kr_kernel_range_all(walk, pass, skip, &range, stride, false))
       return KR_SEARCH_STOPPED;
-    at += n_groups * step;
+    at = (size_t)(range.next - walk->text);
   }
-  while (at < before) { /* less than KR_SEARCH_LANES_BYTES before the end: on a copy */
+  while (at < before) { /* less than KR_SEARCH_LANES_BYTES before the end */
     uint8_t copy[KR_SEARCH_LANES_BYTES] = {0};
-    memcpy(copy, walk->text + at, walk->len - at);
-    size_t n_places = kr_kernel_count(at, before, stride);
+    uint32_t n_places = ((uint32_t)(before - at) + (uint32_t)stride - 1) / (uint32_t)stride;
     n_places = n_places < KR_SEARCH_LANES ? n_places : KR_SEARCH_LANES;
-    uint64_t places = skip(copy, 1, pass).places & ((1ull << n_places) - 1);
+    uint64_t places = kr_kernel_copied(walk, pass, skip, at, copy) & ((1ull << n_places) - 1);
     kr_wipe(copy, sizeof copy); /* it may hold a value, and the stack stays */
     if (!kr_kernel_verify(walk, pass, at, stride, places))
       return KR_SEARCH_STOPPED;
@@ -210,27 +237,116 @@ KR_INLINE size_t kr_kernel_shuffle_any(kr_search_walk *walk, const kr_search_pas
   const size_t span = KR_SEARCH_PLACES + pass->n_bytes - 1u; /* bytes read for one vector */
   size_t last = walk->len < pass->n_bytes ? 0 : walk->len - pass->n_bytes + 1u;
   size_t before = end < last ? end : last;
-  if (at < before && walk->len - at >= span) {
-    size_t n_groups = (before - at + KR_SEARCH_PLACES - 1) / KR_SEARCH_PLACES;
-    size_t n_whole = (walk->len - at - (pass->n_bytes - 1u)) / KR_SEARCH_PLACES;
-    n_groups = n_groups < n_whole ? n_groups : n_whole;
-    if (!kr_kernel_groups(walk, pass, skip, at, n_groups, KR_SEARCH_PLACES, 1))
-      return KR_SEARCH_STOPPED;
-    at += n_groups * KR_SEARCH_PLACES;
-  }
   if (at >= before)
     return at;
-  if (walk->len >= span) { /* less than a vector is left: the text's last, overlapping */
-    size_t back = walk->len - span;
-    uint64_t places = skip(walk->text + back, 1, pass).places & (~0ull << (at - back));
-    return kr_kernel_verify(walk, pass, back, 1, places) ? back + KR_SEARCH_PLACES
-                                                         : KR_SEARCH_STOPPED;
+  if (walk->len - walk->from >= span) {
+    size_t whole = walk->len - span;
+    kr_kernel_range range = {.next = walk->text + at,
+                             .last = walk->text + (whole < before ? whole : before - 1),
+                             .before = walk->text + before};
+    return kr_kernel_range_all(walk, pass, skip, &range, 1, false)
+               ? (size_t)(range.next - walk->text)
+               : KR_SEARCH_STOPPED;
   }
   uint8_t copy[KR_SEARCH_PLACES + KR_SEARCH_SHUFFLE_BYTES] = {0};
-  memcpy(copy, walk->text + at, walk->len - at);
-  uint64_t places = skip(copy, 1, pass).places & ((1ull << (before - at)) - 1);
+  uint64_t places = kr_kernel_copied(walk, pass, skip, at, copy) & ((1ull << (before - at)) - 1);
   kr_wipe(copy, sizeof copy);
   return kr_kernel_verify(walk, pass, at, 1, places) ? before : KR_SEARCH_STOPPED;
+}
+
+#ifndef KR_SEARCH_HAS_GRAMS8
+/* Eight probes at places from ptr, a bit each. */
+KR_INLINE uint64_t kr_lanes_listed(const uint8_t *ptr, const uint16_t *places,
+                                   const kr_search_pass *pass) {
+  uint64_t found = 0;
+#pragma GCC unroll 8
+  for (unsigned i = 0; i < KR_SEARCH_GROUP; i++)
+    found |= kr_kernel_probe8(ptr + places[i], pass) << i;
+  return found;
+}
+#endif
+
+#ifndef KR_SEARCH_HAS_NOTE
+/*
+ * Write down `at` plus the number of each bit, sixteen or more whether they are
+ * there or not: a branch for each would be guessed wrong.
+ */
+KR_INLINE void kr_lanes_note(uint16_t *places, uint64_t found, uint32_t n_found, uint32_t at) {
+  for (uint32_t i = 0; i < n_found; i += 4)
+    for (uint32_t k = 0; k < 4; k++) {
+      places[i + k] = (uint16_t)(at + (uint32_t)__builtin_ctzll(found | 1ull << 63));
+      found &= found - 1;
+    }
+}
+#endif
+
+/*
+ * Note where ptr[0 .. len) has anchors, len at most KR_SEARCH_CHUNK; readable
+ * up to limit, and back to limit - KR_SEARCH_PLACES.
+ */
+KR_INLINE uint32_t kr_anchors_collect(const uint8_t *ptr, uint32_t len, const uint8_t *limit,
+                                      const kr_search_pass *pass, bool is_far, uint16_t *places) {
+  KR_SEARCH_UNINITIALIZED kr_shuffle_tables tables;
+  kr_shuffle_load(&tables, pass->tables, 1);
+  uint32_t n_places = 0;
+  uint32_t at = 0;
+  for (; at + KR_SEARCH_PLACES <= len; at += KR_SEARCH_PLACES) {
+    if (is_far)
+      __builtin_prefetch(ptr + at + KR_SEARCH_PREFETCH_BYTES, 0, 1);
+    uint64_t found = kr_lanes_shuffle(ptr + at, &tables, 1);
+    uint32_t n_found = (uint32_t)__builtin_popcountll(found);
+    kr_lanes_note(places + n_places, found, n_found, at);
+    n_places += n_found;
+  }
+  if (at == len)
+    return n_places;
+  size_t readable = (size_t)(limit - ptr) - at;
+  uint32_t shift = readable < KR_SEARCH_PLACES ? KR_SEARCH_PLACES - (uint32_t)readable : 0;
+  uint64_t found = kr_lanes_shuffle(ptr + at - shift, &tables, 1) >> shift;
+  found &= (1ull << (len - at)) - 1;
+  uint32_t n_found = (uint32_t)__builtin_popcountll(found);
+  kr_lanes_note(places + n_places, found, n_found, at);
+  return n_places + n_found;
+}
+
+/* Probe the anchors of one chunk; false: stop. */
+KR_INLINE bool kr_anchors_chunk(kr_search_walk *walk, const kr_search_pass *pass, size_t at,
+                                uint32_t len, bool is_far) {
+  KR_SEARCH_UNINITIALIZED uint16_t places[KR_SEARCH_CHUNK + KR_SEARCH_NOTED];
+  const uint8_t *text = walk->text + at;
+  uint32_t n_places = kr_anchors_collect(text, len, walk->text + walk->len, pass, is_far, places);
+  for (uint32_t i = 0; i < KR_SEARCH_GROUP; i++)
+    places[n_places + i] = 0; /* readable, and masked */
+  for (uint32_t i = 0; i < n_places; i += KR_SEARCH_GROUP) {
+    uint64_t found = kr_lanes_listed(text, places + i, pass);
+    if (__builtin_expect(found == 0, 1))
+      continue;
+    if (n_places - i < KR_SEARCH_GROUP)
+      found &= (1ull << (n_places - i)) - 1;
+    for (; found != 0; found &= found - 1)
+      if (!kr_search_verify(walk, pass, at + places[i + (uint32_t)__builtin_ctzll(found)]))
+        return false;
+  }
+  return true;
+}
+
+KR_INLINE size_t kr_kernel_anchors_any(kr_search_walk *walk, const kr_search_pass *pass, size_t at,
+                                       size_t end, bool is_far) {
+  size_t last = walk->len < 8 ? 0 : walk->len - 7;
+  size_t before = end < last ? end : last;
+  if (walk->len - walk->from < KR_SEARCH_PLACES) { /* less than a vector */
+    for (; at < before; at++)
+      if (kr_kernel_probe8(walk->text + at, pass) != 0 && !kr_search_verify(walk, pass, at))
+        return KR_SEARCH_STOPPED;
+    return at;
+  }
+  while (at < before) {
+    size_t len = before - at < KR_SEARCH_CHUNK ? before - at : KR_SEARCH_CHUNK;
+    if (!kr_anchors_chunk(walk, pass, at, (uint32_t)len, is_far))
+      return KR_SEARCH_STOPPED;
+    at += len;
+  }
+  return at;
 }
 
 KR_INLINE kr_kernel_skip kr_kernel_shuffle_of(const kr_search_pass *pass, kr_kernel_skip two,
@@ -263,12 +379,17 @@ KR_KERNEL(kr_kernel_shuffle_far,
                                 kr_kernel_shuffle_of(pass, kr_skip_shuffle2_far,
                                                      kr_skip_shuffle3_far, kr_skip_shuffle4_far,
                                                      kr_skip_shuffle6_far)))
+KR_KERNEL(kr_kernel_anchors, kr_kernel_anchors_any(walk, pass, at, end, false))
+KR_KERNEL(kr_kernel_anchors_far, kr_kernel_anchors_any(walk, pass, at, end, true))
 
 const kr_search_kernels KR_SEARCH_TABLE = {
+    .table_bytes = KR_SEARCH_TABLE_BYTES,
     .grams8 = kr_kernel_grams8,
     .grams8_far = kr_kernel_grams8_far,
     .grams4 = kr_kernel_grams4,
     .grams4_far = kr_kernel_grams4_far,
     .shuffle = kr_kernel_shuffle,
     .shuffle_far = kr_kernel_shuffle_far,
+    .anchors = kr_kernel_anchors,
+    .anchors_far = kr_kernel_anchors_far,
 };

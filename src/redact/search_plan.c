@@ -17,6 +17,8 @@
   600000u /* in one filter: more take too long to build, and leave the caches                      \
            */
 
+#define KR_PLAN_ANCHORS 20000u /* needles; with fewer, grams are always cheaper */
+
 static double kr_plan_access(double bytes, double near, double middle, double far) {
   if (bytes <= KR_PLAN_L1_BYTES)
     return near;
@@ -47,6 +49,38 @@ static kr_search_choice kr_plan_grams8(uint32_t n, uint32_t min_len) {
   choice.cost =
       (kr_plan_access(bytes, 0.8, 1.3, 2.5) + rate * kr_plan_candidate(n_grams)) / choice.stride +
       0.01;
+  return choice;
+}
+
+/*
+ * Share of a text's bytes that are anchors. Of `letters` letters, r are anchors
+ * when each needle has one of the r rarest among its places; the rare half of a
+ * log's letters is far less than half of its bytes.
+ */
+static double kr_plan_density(uint32_t n, uint32_t n_places) {
+  const double letters = 64;
+  double share = 0;
+  for (double missed = n; missed >= 1 && share < 1; share += 1 / letters) {
+    missed = n;
+    for (uint32_t i = 0; i < n_places; i++)
+      missed *= 1 - share;
+  }
+  return 0.03 + share * share * share;
+}
+
+static kr_search_choice kr_plan_anchors(uint32_t n, uint32_t min_len, kr_cpu_level level) {
+  kr_search_choice choice = {.tier = KR_SEARCH_ANCHORS, .gram_len = 8, .n_bytes = 1, .stride = 1};
+  static const double each[] = {
+      [KR_CPU_SCALAR] = 1.0, [KR_CPU_SSSE3] = 0.1, [KR_CPU_AVX2] = 0.06, [KR_CPU_AVX512] = 0.03};
+  choice.filter_log = kr_search_log(n);
+  if (choice.filter_log > 16)
+    choice.filter_log--;
+  double bytes = (double)(8ull << choice.filter_log);
+  double load = (double)n / (double)(1ull << choice.filter_log);
+  double rate = (load + load * load) / 1024;
+  uint32_t n_places = (min_len < 40 ? min_len : 40) - 7;
+  double probe = kr_plan_access(bytes, 1.2, 1.8, 3.0) + rate * kr_plan_candidate(n);
+  choice.cost = each[level] + kr_plan_density(n, n_places) * probe;
   return choice;
 }
 
@@ -99,7 +133,11 @@ static kr_search_choice kr_plan_cheapest(uint32_t n, uint32_t min_len, kr_cpu_le
   if (min_len < 8)
     return best;
   kr_search_choice grams8 = kr_plan_grams8(n, min_len);
-  return grams8.cost < best.cost ? grams8 : best;
+  best = grams8.cost < best.cost ? grams8 : best;
+  if (n < KR_PLAN_ANCHORS)
+    return best;
+  kr_search_choice anchors = kr_plan_anchors(n, min_len, level);
+  return anchors.cost < best.cost ? anchors : best;
 }
 
 static kr_search_choice kr_plan_range(const uint32_t *count, uint32_t min_len, uint32_t max_len,

@@ -6,6 +6,7 @@
 #define KR_SEARCH_LANES 8u
 #define KR_SEARCH_LANES_BYTES 32u
 #define KR_SEARCH_PLACES 8u
+#define KR_SEARCH_TABLE_BYTES KR_SEARCH_WHOLE_BYTES
 
 static inline uint64_t kr_lanes_grams4(const uint8_t *ptr, const kr_search_pass *pass) {
   const uint32_t *filter = pass->filter;
@@ -24,7 +25,9 @@ typedef struct kr_shuffle_tables {
   const uint8_t *bytes; /* [KR_SEARCH_SHUFFLE_BYTES][256] */
 } kr_shuffle_tables;
 
-static inline void kr_shuffle_load(kr_shuffle_tables *tables, const uint8_t *from) {
+static inline void kr_shuffle_load(kr_shuffle_tables *tables, const uint8_t *from,
+                                   unsigned n_bytes) {
+  (void)n_bytes;
   tables->bytes = from;
 }
 
@@ -35,7 +38,7 @@ static inline uint64_t kr_lanes_shuffle(const uint8_t *ptr, const kr_shuffle_tab
   for (unsigned i = 0; i < KR_SEARCH_PLACES; i++) {
     unsigned buckets = bytes[ptr[i]];
     for (unsigned k = 1; k < n_bytes; k++)
-      buckets &= bytes[256u * k + ptr[i + k]];
+      buckets &= bytes[KR_SEARCH_TABLE_BYTES * k + ptr[i + k]];
     found |= (uint64_t)(buckets != 0) << i;
   }
   return found;

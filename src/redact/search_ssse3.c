@@ -11,6 +11,7 @@
 #define KR_SEARCH_LANES 8u
 #define KR_SEARCH_LANES_BYTES 32u
 #define KR_SEARCH_PLACES 16u
+#define KR_SEARCH_TABLE_BYTES KR_SEARCH_NIBBLES_BYTES
 
 static inline uint64_t kr_lanes_grams4(const uint8_t *ptr, const kr_search_pass *pass) {
   const uint32_t *filter = pass->filter;
@@ -29,11 +30,12 @@ typedef struct kr_shuffle_tables {
   __m128i low[KR_SEARCH_SHUFFLE_BYTES], high[KR_SEARCH_SHUFFLE_BYTES];
 } kr_shuffle_tables;
 
-static inline void kr_shuffle_load(kr_shuffle_tables *tables, const uint8_t *from) {
-  const uint8_t *nibbles = from + KR_SEARCH_SHUFFLE_BYTES * 256u;
-  for (unsigned i = 0; i < KR_SEARCH_SHUFFLE_BYTES; i++) {
-    tables->low[i] = _mm_loadu_si128((const __m128i *)(const void *)(nibbles + 32u * i));
-    tables->high[i] = _mm_loadu_si128((const __m128i *)(const void *)(nibbles + 32u * i + 16u));
+static inline void kr_shuffle_load(kr_shuffle_tables *tables, const uint8_t *from,
+                                   unsigned n_bytes) {
+  for (unsigned i = 0; i < n_bytes; i++) {
+    const uint8_t *nibbles = from + KR_SEARCH_TABLE_BYTES * i;
+    tables->low[i] = _mm_loadu_si128((const __m128i *)(const void *)nibbles);
+    tables->high[i] = _mm_loadu_si128((const __m128i *)(const void *)(nibbles + 16));
   }
 }
 
@@ -54,7 +56,8 @@ static inline __m128i kr_shuffle_next(__m128i buckets, const uint8_t *ptr,
 static inline uint64_t kr_lanes_shuffle(const uint8_t *ptr, const kr_shuffle_tables *tables,
                                         unsigned n_bytes) {
   __m128i buckets = kr_shuffle_byte(ptr, tables->low[0], tables->high[0]);
-  buckets = kr_shuffle_next(buckets, ptr, tables, 1);
+  if (n_bytes > 1)
+    buckets = kr_shuffle_next(buckets, ptr, tables, 1);
   if (n_bytes > 2)
     buckets = kr_shuffle_next(buckets, ptr, tables, 2);
   if (n_bytes > 3)

@@ -340,6 +340,65 @@ static void test_far(void **state) {
   free(bytes);
 }
 
+/* ---- so many needles that only their rarest bytes are looked for ---- */
+
+#define MANY 40000u
+#define MANY_BYTES 32u
+
+/* Needles and near misses side by side, to the very end; what occurs is known by how it was made.
+ */
+static void plant_many(uint64_t *seed, const uint8_t *pool, bool is_folded, uint8_t *text,
+                       size_t len, size_t from) {
+  b.expected.n = 0;
+  memset(text, '.', len);
+  for (size_t end = len; end >= MANY_BYTES; end -= MANY_BYTES + below(seed, 90)) {
+    uint32_t needle = (uint32_t)below(seed, MANY);
+    size_t start = end - MANY_BYTES;
+    size_t kind = below(seed, 4);
+    memcpy(text + start, pool + needle * MANY_BYTES, MANY_BYTES);
+    if (kind == 0)
+      text[start + below(seed, MANY_BYTES)] ^= 0x80;
+    if (kind == 1 && is_folded)
+      text[start + below(seed, MANY_BYTES)] ^= 0x20;
+    if (kind != 0 && start >= from)
+      add_found(&b.expected, start, needle);
+    if (start < MANY_BYTES + 90)
+      break;
+  }
+  qsort(b.expected.list, b.expected.n, sizeof(occurrence), order);
+}
+
+static void test_many(void **state) {
+  (void)state;
+  uint64_t seed = 0x2545f4914f6cdd1du;
+  uint8_t *pool = malloc(MANY * MANY_BYTES);
+  kr_str *needles = malloc(MANY * sizeof *needles);
+  assert_true(pool != NULL && needles != NULL);
+  for (size_t i = 0; i < MANY * MANY_BYTES; i++)
+    pool[i] = (uint8_t)(below(&seed, 100) == 0 ? 0xc3 : LETTERS[below(&seed, 64)]);
+  for (size_t i = 0; i < MANY; i++)
+    needles[i] = kr_str_from(pool + i * MANY_BYTES, MANY_BYTES);
+  static const size_t lens[] = {31, 32, 40, 63, 64, 65, 130, 1024, 1031, 1100, 20000, 200000};
+  for (int mode = 0; mode < 2 * ((int)kr_cpu_best() + 1); mode++) {
+    KR_CLEANUP(kr_search_freep) kr_search *search = NULL;
+    const kr_search_options options = {.cpu = (kr_cpu_level)(mode / 2), .fold_bit5 = mode % 2 == 1};
+    assert_int_equal(kr_search_build(needles, MANY, &options, &search), KR_OK);
+    if (options.cpu >= KR_CPU_AVX2)
+      assert_non_null(strstr(kr_search_plan(search), "anchors"));
+    for (size_t i = 0; i < 6 * sizeof lens / sizeof lens[0]; i++) {
+      size_t len = lens[i / 6];
+      size_t from = i % 3 == 0 ? 0 : below(&seed, len);
+      kr_str text = i % 2 == 0 ? text_at_end(len) : text_at_start(len);
+      plant_many(&seed, pool, options.fold_bit5, b.field + (text.ptr - b.field), len, from);
+      b.seen.n = 0;
+      assert_int_equal(kr_search_each(search, text, from, visit, &b.seen), len);
+      compare("many", i, kr_search_plan(search));
+    }
+  }
+  free(needles);
+  free(pool);
+}
+
 /* ---- hostile texts: the work is bounded by the length, and the answer still right ---- */
 
 typedef enum hostility {
@@ -519,11 +578,14 @@ int main(void) {
     N_SHAPES = sizeof shapes / sizeof shapes[0],
     N_HOSTILE = sizeof hostiles / sizeof hostiles[0]
   };
-  static const struct CMUnitTest others[] = {
-      cmocka_unit_test(test_every_place),  cmocka_unit_test(test_far),
-      cmocka_unit_test(test_refuses),      cmocka_unit_test(test_nothing_to_find),
-      cmocka_unit_test(test_owns_needles), cmocka_unit_test(test_failing_allocations),
-      cmocka_unit_test(test_plans)};
+  static const struct CMUnitTest others[] = {cmocka_unit_test(test_every_place),
+                                             cmocka_unit_test(test_far),
+                                             cmocka_unit_test(test_many),
+                                             cmocka_unit_test(test_refuses),
+                                             cmocka_unit_test(test_nothing_to_find),
+                                             cmocka_unit_test(test_owns_needles),
+                                             cmocka_unit_test(test_failing_allocations),
+                                             cmocka_unit_test(test_plans)};
   enum { N_OTHERS = sizeof others / sizeof others[0] };
   static struct CMUnitTest tests[N_SHAPES + N_HOSTILE + N_OTHERS];
   for (size_t i = 0; i < N_SHAPES; i++)
