@@ -42,10 +42,10 @@ kr_status kr_buf_reserve(kr_buf *buf, size_t extra) {
   uint8_t *ptr = kr_buf_memory(buf)->alloc(cap);
   if (ptr == NULL)
     return KR_NOMEM;
-  if (buf->len > 0)
+  if (buf->ptr != NULL) {
     memcpy(ptr, buf->ptr, buf->len);
-  if (buf->ptr != NULL)
     kr_buf_memory(buf)->release(buf->ptr, buf->cap);
+  }
   buf->ptr = ptr;
   buf->cap = cap;
   return KR_OK;

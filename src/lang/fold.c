@@ -58,6 +58,7 @@ static void kr_fold_put(kr_fold *fold, kr_opcode op, unsigned a, unsigned b, uin
 }
 
 static void kr_fold_constant(kr_fold *fold, const kr_json *constant) {
+  KR_ASSERT(constant != NULL);
   kr_fold_put(fold, KR_OP_CONSTANT, 0, 0, fold->program.n_constants);
   fold->constants[fold->program.n_constants++] = *constant;
 }

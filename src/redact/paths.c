@@ -165,7 +165,7 @@ typedef bool (*kr_redact_path_test)(const kr_redact_scan *scan, const kr_redact_
 /* Drop the paths for which test says so, and remove what they have read if asked to. */
 static uint64_t kr_redact_paths_drop(kr_redact_scan *scan, const kr_redact_starts *starts,
                                      kr_redact_path_test test, bool is_removed) {
-  bool is_dropped[KR_REDACT_PATHS];
+  bool is_dropped[KR_REDACT_PATHS] = {false};
   uint64_t joint = 0;
   size_t n_kept = 0;
   for (size_t i = 0; i < scan->n_paths; i++)

@@ -58,12 +58,13 @@ static kr_search_choice kr_plan_grams8(uint32_t n, uint32_t min_len) {
  * log's letters is far less than half of its bytes.
  */
 static double kr_plan_density(uint32_t n, uint32_t n_places) {
-  const double letters = 64;
-  double share = 0;
-  for (double missed = n; missed >= 1 && share < 1; share += 1 / letters) {
+  const unsigned letters = 64;
+  double share = 0, missed = n;
+  for (unsigned r = 0; missed >= 1 && r < letters; r++) {
     missed = n;
     for (uint32_t i = 0; i < n_places; i++)
       missed *= 1 - share;
+    share = (r + 1) / (double)letters;
   }
   return 0.03 + share * share * share;
 }
@@ -113,7 +114,8 @@ static kr_search_choice kr_plan_shuffle(uint32_t n, uint32_t min_len, uint8_t n_
                                 [KR_CPU_AVX2] = 0.02,
                                 [KR_CPU_AVX512] = 0.0075};
   /* How likely is a byte of the text one of those that a bucket has in this place? */
-  double in_bucket = (n + KR_SEARCH_BUCKETS - 1) / KR_SEARCH_BUCKETS;
+  uint32_t in_fullest = (n + KR_SEARCH_BUCKETS - 1) / KR_SEARCH_BUCKETS;
+  double in_bucket = in_fullest;
   double share = in_bucket / (in_bucket + (level == KR_CPU_AVX512 ? 50 : 20));
   double rate = n < KR_SEARCH_BUCKETS ? n : KR_SEARCH_BUCKETS;
   for (unsigned i = 0; i < n_bytes; i++)

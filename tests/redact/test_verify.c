@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_verify.c - the check, on text that was never redacted. */
 #include "redact/naive.h"
-#include "secmem/sensitive.h"
 #include "redact/spell.h"
 #include "redact/verify.h"
+#include "secmem/sensitive.h"
 #include "support/failalloc.h"
 
 #include <pthread.h>
