@@ -30,6 +30,12 @@ static double kr_plan_access(double bytes, double near, double middle, double fa
 /* A finding interrupts the loop; with many needles its tables are far away as well. */
 static double kr_plan_candidate(uint64_t n_grams) { return n_grams < 32768 ? 15 : 50; }
 
+/*
+ * In ns a byte: what grams must be ahead by. Text made of pieces of the needles
+ * lets them find something everywhere, where a shuffle of six bytes goes on.
+ */
+#define KR_PLAN_GRAMS8_RISK 0.03
+
 static kr_search_choice kr_plan_grams8(uint32_t n, uint32_t min_len) {
   uint32_t longest = min_len < KR_SEARCH_WINDOW_BYTES ? min_len : KR_SEARCH_WINDOW_BYTES;
   kr_search_choice choice = {.tier = KR_SEARCH_GRAMS8, .gram_len = 8, .stride = longest - 7};
@@ -37,7 +43,7 @@ static kr_search_choice kr_plan_grams8(uint32_t n, uint32_t min_len) {
   if (choice.stride > affordable)
     choice.stride = affordable == 0 ? 1 : affordable;
   uint64_t n_grams = (uint64_t)n * choice.stride;
-  choice.filter_log = kr_search_log(n_grams);
+  choice.filter_log = kr_search_log((n_grams + 1) / 2);
   while (choice.filter_log > 4 && (8ull << choice.filter_log) > KR_PLAN_L2_BYTES &&
          (2ull << choice.filter_log) > n_grams)
     choice.filter_log--;
@@ -48,7 +54,7 @@ static kr_search_choice kr_plan_grams8(uint32_t n, uint32_t min_len) {
   double rate = (load + load * load) / 1024; /* two of 64 bits, words filled by chance */
   choice.cost =
       (kr_plan_access(bytes, 0.8, 1.3, 2.5) + rate * kr_plan_candidate(n_grams)) / choice.stride +
-      0.01;
+      KR_PLAN_GRAMS8_RISK;
   return choice;
 }
 
