@@ -38,7 +38,11 @@ static kr_cpu_level kr_cpu_machine(void) { return KR_CPU_SSSE3; } /* NEON is par
 static kr_cpu_level kr_cpu_machine(void) { return KR_CPU_SCALAR; }
 #endif
 
+#ifdef __aarch64__
+static const char *const kr_cpu_names[] = {"best", "scalar", "neon", "avx2", "avx512"};
+#else
 static const char *const kr_cpu_names[] = {"best", "scalar", "ssse3", "avx2", "avx512"};
+#endif
 
 const char *kr_cpu_level_name(kr_cpu_level level) { return kr_cpu_names[level]; }
 

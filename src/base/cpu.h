@@ -16,13 +16,13 @@ typedef enum kr_cpu_level {
 
 /**
  * The best level of this machine and operating system, at most what
- * the environment's KROSYN_CPU (scalar, ssse3, avx2, avx512; read once, at the
+ * the environment's KROSYN_CPU (scalar, ssse3, on ARM neon, avx2, avx512; read once, at the
  * first call, ignored in setuid programs and when misspelled) allows.
  * Never KR_CPU_BEST. Threads: any.
  */
 kr_cpu_level kr_cpu_best(void);
 
-/** "scalar", "ssse3", "avx2", "avx512". */
+/** As KROSYN_CPU has it. */
 const char *kr_cpu_level_name(kr_cpu_level level);
 
 #endif

@@ -352,13 +352,17 @@ static const kr_search_kernels *kr_build_kernels(kr_cpu_level level) {
   if (level == KR_CPU_SSSE3)
     return &kr_search_ssse3;
 #endif
+#ifdef KR_SEARCH_NEON
+  if (level == KR_CPU_SSSE3)
+    return &kr_search_neon;
+#endif
   (void)level;
   return &kr_search_scalar;
 }
 
 static kr_cpu_level kr_build_level(kr_cpu_level wish) {
   kr_cpu_level best = kr_cpu_best();
-#ifndef KR_SEARCH_X86
+#if !defined(KR_SEARCH_X86) && !defined(KR_SEARCH_NEON)
   best = KR_CPU_SCALAR;
 #endif
   return wish == KR_CPU_BEST || wish > best ? best : wish;

@@ -164,6 +164,9 @@ extern const kr_search_kernels kr_search_ssse3;
 extern const kr_search_kernels kr_search_avx2;
 extern const kr_search_kernels kr_search_avx512;
 #endif
+#ifdef KR_SEARCH_NEON
+extern const kr_search_kernels kr_search_neon;
+#endif
 
 /** A zeroed block of sensitive memory, or NULL; to be released with the same len (search_memory.c).
  */

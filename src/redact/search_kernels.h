@@ -2,7 +2,7 @@
 /*
  * search_kernels.h - the loops over text, written once and included by one file
  * for each instruction set (search_scalar.c, search_ssse3.c, search_avx2.c,
- * search_avx512.c), which defines before it:
+ * search_avx512.c, search_neon.c), which defines before it:
  *
  *   KR_SEARCH_TABLE         name of the kr_search_kernels to define
  *   kr_lanes_grams4()       test KR_SEARCH_LANES places, stride apart: a bit each
