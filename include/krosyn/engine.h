@@ -151,12 +151,13 @@ typedef struct kr_secret_info {
 } kr_secret_info;
 typedef kr_status (*kr_secret_info_visit)(void *ctx, const kr_secret_info *info);
 
-/** Notes about a saved value that are worth a warning; none says anything of its content. */
+/** Notes about a saved value that are worth a warning; none says more of its content. */
 typedef struct kr_secret_set_result {
   uint32_t version;
   bool is_new;
   bool is_short;        /* under 4 bytes: found in logs by position only */
   bool has_blank_edges; /* leading or trailing blanks were kept */
+  bool is_placeholder;  /* looks like what examples hold instead of a secret: changeme, <token> */
 } kr_secret_set_result;
 
 /** Save (create or replace). @description ptr NULL keeps the one there is. */

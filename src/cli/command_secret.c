@@ -60,6 +60,9 @@ static void kr_cli_show_saved(const kr_cli *cli, const kr_secret_set_result *res
                      "template put it, not wherever it appears");
   if (result->has_blank_edges)
     kr_cli_warn(cli, "the value begins or ends with a blank; it was kept as it is");
+  if (result->is_placeholder)
+    kr_cli_warn(cli, "the value looks like a placeholder of an example (such as changeme, <token> "
+                     "or null); it was saved as it is");
   if (cli->is_json)
     (void)printf("{\"name\":\"%s\",\"version\":%u,\"created\":%s}\n", name,
                  (unsigned)result->version, result->is_new ? "true" : "false");

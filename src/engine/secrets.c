@@ -5,6 +5,7 @@
  */
 #define _POSIX_C_SOURCE 200809L
 #include "engine/engine.h"
+#include "engine/placeholder.h"
 #include "engine/values.h"
 #include "secmem/sensitive.h"
 
@@ -260,7 +261,8 @@ kr_status kr_engine_secret_set(kr_engine *engine, kr_str org_name, kr_str name,
   *ret_result = (kr_secret_set_result){.version = change.saved.version,
                                        .is_new = change.is_new,
                                        .is_short = bytes.len < KR_REDACT_MIN_SEARCH_BYTES,
-                                       .has_blank_edges = kr_secret_has_blank_edges(bytes)};
+                                       .has_blank_edges = kr_secret_has_blank_edges(bytes),
+                                       .is_placeholder = kr_placeholder_is(bytes)};
   return KR_OK;
 }
 

@@ -137,6 +137,13 @@ class Secrets(HomeCase):
         blank = self.must("secret", "set", "BLANK", stdin=(" " + CANARY).encode())
         self.assertIn(b"blank", blank.err)
 
+    def test_placeholder_is_warned_of_and_saved(self):
+        for value, is_warned in ((b"changeme", True), (b"<token>", True), (b"c4!-no-placeholder", False)):
+            with self.subTest(value=value):
+                result = self.must("secret", "set", "GUESSED", stdin=value)
+                self.assertEqual(b"placeholder" in result.err, is_warned)
+        self.assertEqual(json.loads(self.must("secret", "show", "GUESSED", "--json").out)["version"], 3)
+
     def test_empty_value(self):
         self.fails(1, "secret", "set", "EMPTY", stdin=b"", says="empty")
         self.fails(1, "secret", "set", "EMPTY", stdin=b"\n", says="empty")
