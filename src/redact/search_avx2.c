@@ -30,6 +30,7 @@ static inline __m256i kr_avx2_load32(const uint8_t *ptr) {
   return _mm256_loadu_si256((const __m256i *)(const void *)ptr);
 }
 
+#define KR_SEARCH_HAS_GRAMS4
 static inline uint64_t kr_lanes_grams4(const uint8_t *ptr, const kr_search_pass *pass) {
   uint32_t mask = pass->gram_len == 3 ? 0xffffffu : UINT32_MAX;
   __m256i spread = _mm256_broadcastsi128_si256(kr_avx2_load16(kr_avx2_spread[pass->stride - 1]));

@@ -52,6 +52,7 @@ static inline __m512i kr_avx512_gather4(const uint32_t *filter, __m512i at) {
                         kr_avx512_four(filter, _mm512_extracti32x4_epi32(at, 3)));
 }
 
+#define KR_SEARCH_HAS_GRAMS4
 static inline uint64_t kr_lanes_grams4(const uint8_t *ptr, const kr_search_pass *pass) {
   uint32_t mask = pass->gram_len == 3 ? 0xffffffu : UINT32_MAX;
   __m512i grams = _mm512_permutexvar_epi8(kr_avx512_spread(pass->stride), _mm512_loadu_si512(ptr));

@@ -5,7 +5,8 @@
  * search_avx512.c, search_neon.c), which defines before it:
  *
  *   KR_SEARCH_TABLE         name of the kr_search_kernels to define
- *   kr_lanes_grams4()       test KR_SEARCH_LANES places, stride apart: a bit each
+ *   kr_lanes_grams4()       when KR_SEARCH_HAS_GRAMS4: test KR_SEARCH_LANES places, stride apart,
+ *                           a bit each
  *   KR_SEARCH_LANES         8 or 16; they span KR_SEARCH_LANES_BYTES from the first, as read
  *   kr_lanes_shuffle()      test KR_SEARCH_PLACES neighbouring places: a bit each
  *   KR_SEARCH_TABLE_BYTES   of its table of one byte, as kr_search_kernels.table_bytes
@@ -38,6 +39,22 @@ KR_INLINE uint64_t kr_kernel_probe8(const uint8_t *ptr, const kr_search_pass *pa
   uint64_t word = ((const uint64_t *)pass->filter)[hash >> pass->filter_shift];
   return (word >> ((hash >> 41) & 63)) & (word >> ((hash >> 35) & 63)) & 1;
 }
+
+#ifndef KR_SEARCH_HAS_GRAMS4
+/* Without a gather there is nothing better than one by one. */
+static inline uint64_t kr_lanes_grams4(const uint8_t *ptr, const kr_search_pass *pass) {
+  const uint32_t *filter = pass->filter;
+  uint32_t mask = pass->gram_len == 3 ? 0xffffffu : UINT32_MAX;
+  uint64_t found = 0;
+  for (unsigned i = 0; i < KR_SEARCH_LANES; i++) {
+    uint32_t gram = (kr_search_load4(ptr + i * pass->stride) | (uint32_t)pass->fold) & mask;
+    uint32_t hash = kr_search_hash4(gram, pass->multiplier);
+    uint32_t word = filter[hash >> pass->filter_shift];
+    found |= (uint64_t)((word >> ((hash >> 12) & 31)) & (word >> ((hash >> 7) & 31)) & 1) << i;
+  }
+  return found;
+}
+#endif
 
 #ifndef KR_SEARCH_HAS_GRAMS8
 /* Eight probes, a bit each. */

@@ -8,19 +8,6 @@
 #define KR_SEARCH_PLACES 8u
 #define KR_SEARCH_TABLE_BYTES KR_SEARCH_WHOLE_BYTES
 
-static inline uint64_t kr_lanes_grams4(const uint8_t *ptr, const kr_search_pass *pass) {
-  const uint32_t *filter = pass->filter;
-  uint32_t mask = pass->gram_len == 3 ? 0xffffffu : UINT32_MAX;
-  uint64_t found = 0;
-  for (unsigned i = 0; i < KR_SEARCH_LANES; i++) {
-    uint32_t gram = (kr_search_load4(ptr + i * pass->stride) | (uint32_t)pass->fold) & mask;
-    uint32_t hash = kr_search_hash4(gram, pass->multiplier);
-    uint32_t word = filter[hash >> pass->filter_shift];
-    found |= (uint64_t)((word >> ((hash >> 12) & 31)) & (word >> ((hash >> 7) & 31)) & 1) << i;
-  }
-  return found;
-}
-
 typedef struct kr_shuffle_tables {
   const uint8_t *bytes; /* [KR_SEARCH_SHUFFLE_BYTES][256] */
 } kr_shuffle_tables;
