@@ -4,7 +4,7 @@
 
 #include "base/assert.h"
 
-#define KR_REDACT_WITHIN_BYTES 16u /* compared of two readings when there is no room */
+#define KR_REDACT_WITHIN_BYTES 64u /* compared of two readings when there is no room */
 
 static uint32_t kr_redact_path_depth(const kr_redact_scan *scan, const kr_redact_path *path) {
   return scan->forms->depth[path->node];

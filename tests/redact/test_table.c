@@ -32,6 +32,16 @@ static const row rows[] = {
     {"case is not folded", {"Sesame"}, "sesame SESAME Sesame", "sesame SESAME " M},
     {"trimmed", {" sesame\n"}, "x=sesame;", "x=" M ";"},
     {"trimmed: whole form too", {" sesame\n"}, "x= sesame\n;", "x=" M ";"},
+    {"many readings of a value that repeats itself, none whole",
+     {"/n\\/n\\/n\\/n\\/n\\/n\\/n\\/n\\/n\\/n\\"},
+     "\\/\\u006E\\\\/n\\\\/\\u006E\\\\/n\\\\/n\\u005c/n\\\\/",
+     "\\/\\u006E\\\\/n\\\\/\\u006E\\\\/n\\\\/n\\u005c/n\\\\/"},
+    {"many readings in all escapes, none whole",
+     {"\\\"/\\\"/\\\"/\\\"/\\\"/\\\"/\\\"/\\\"/\\\"/\\\"/\\\"/\\\"/\\\""},
+     "&#X5C;\\\"%2F&#x5c;&quot;%2f&#92;\\\\\\\"\\u002F\\u005C\"/\\u005c\"/\\&quot;/"
+     "\\\\\\\\\"%2f\\\\\\\\\"",
+     "&#X5C;\\\"%2F&#x5c;&quot;%2f&#92;\\\\\\\"\\u002F\\u005C\"/\\u005c\"/\\&quot;/"
+     "\\\\\\\\\"%2f\\\\\\\\\""},
     {"percent upper", {V}, "?q=s3cr%20et%2Fva%22lue&", "?q=" M "&"},
     {"percent lower", {V}, "?q=s3cr%20et%2fva%22lue&", "?q=" M "&"},
     {"percent mixed and partial", {V}, "s%33cr+et/va%22%6Cu%65", M},
