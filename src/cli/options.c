@@ -19,7 +19,7 @@ const kr_cli_option_row kr_cli_options[KR_CLI_N_OPTIONS] = {
     [KR_CLI_HOME] = {"home", "DIR",
                      "the home (default: $KROSYN_HOME, else the XDG data directory)"},
     [KR_CLI_KEY] = {"key", "FILE",
-                    "the key file (default: $KROSYN_KEY_FILE, else the one of init)"},
+                    "the key file; `krosyn help key status` says which key is used without it"},
     [KR_CLI_ORG] = {"org", "NAME", "the organization (default: default)"},
     [KR_CLI_JSON] = {"json", NULL, "print one JSON document; errors as an object on stderr"},
     [KR_CLI_HELP] = {"help", NULL, "show help, also after a command"},
@@ -44,13 +44,21 @@ const kr_cli_option_row kr_cli_options[KR_CLI_N_OPTIONS] = {
     [KR_CLI_TOKENS] = {"tokens", NULL, "the words the template is read as"},
     [KR_CLI_AST] = {"ast", NULL, "the tree, with the context of each hole"},
     [KR_CLI_CODE] = {"code", NULL, "the instructions"},
+    [KR_CLI_KEY_COMMAND] = {"key-command", "CMD",
+                            "a program that prints the key: its absolute path and arguments"},
+    [KR_CLI_PASSPHRASE_FD] = {"passphrase-fd", "N",
+                              "read the passphrase of the key from a file descriptor"},
+    [KR_CLI_PASSPHRASE_FILE] = {"passphrase-file", "FILE",
+                                "read the passphrase of the key from a file"},
+    [KR_CLI_PASSPHRASE] = {"passphrase", NULL, "make the key from a passphrase; asks for it"},
+    [KR_CLI_KEY_SOURCE] = {"key-source", "SOURCE", "file, passphrase, credential or environment"},
 };
 
 typedef struct kr_cli_reader {
   kr_cli *cli;
   char **words; /* arguments that are no options */
   size_t n_words;
-  unsigned seen;             /* options, in the order of the enum */
+  uint64_t seen;             /* options, in the order of the enum */
   const char *unknown;       /* the first argument that looks like an option and is none */
   const char *without_value; /* a known option that lacks its argument */
   const char *with_value;    /* a known flag that was given one */
@@ -195,7 +203,7 @@ static int kr_cli_check_command(const kr_cli *cli, const kr_cli_reader *reader) 
   char message[128];
   char hint[128];
   (void)snprintf(hint, sizeof hint, "`krosyn help %s` shows how it is used", cli->command->name);
-  unsigned foreign = reader->seen & ~(KR_CLI_GLOBAL_OPTIONS | cli->command->options);
+  uint64_t foreign = reader->seen & ~(KR_CLI_GLOBAL_OPTIONS | cli->command->options);
   for (unsigned i = 0; i < KR_CLI_N_OPTIONS; i++) {
     if ((foreign & KR_CLI_BIT(i)) == 0)
       continue;
