@@ -162,7 +162,7 @@ static kr_status kr_root_need_key(const kr_keyring *keyring, kr_str needed, kr_e
     int n = snprintf(have + len, sizeof have - len, "%s%.*s", i == 0 ? "" : ", ", KR_FMT(id));
     len += n > 0 ? (size_t)n : 0;
   }
-  kr_status status = kr_fail(reterr, KR_UNTRUSTED, "wrong %s: have key %s, need key %.*s",
+  kr_status status = kr_fail(reterr, KR_UNTRUSTED, "wrong key from the %s: have key %s, need key %.*s",
                              kr_key_source_noun(kr_keyring_source(keyring)), have, KR_FMT(needed));
   kr_error_hint(reterr, "name the key of this vault, for example with --key FILE; `krosyn key "
                         "status` says why this one was taken");

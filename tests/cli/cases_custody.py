@@ -167,7 +167,7 @@ class Sources(CustodyCase):
         self.assertNotIn(b"KROSYN_KEY", self.must("render", "--", "x", env=env).err)
         self.fails(3, "org", "list", says="KROSYN_KEY, which is not set")
         self.fails(3, "org", "list", env={"KROSYN_KEY": OTHER_LINE},
-                   says="wrong variable: have key k-other, need key k-canary")
+                   says="wrong key from the variable: have key k-other, need key k-canary")
         self.fails(3, "org", "list", env={"KROSYN_KEY": "k-canary " + OTHER_LINE.split()[1]},
                    says="key k-canary of the variable is not the key k-canary of this vault")
         self.fails(3, "org", "list", env={"KROSYN_KEY": KEY}, says="variable KROSYN_KEY, line 1")

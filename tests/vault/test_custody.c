@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include "vault/support.h"
 
+#include "base/encode.h"
 #include "support/failalloc.h"
 #include "vault/keycommand.h"
 #include "vault/keyenv.h"
@@ -495,6 +496,26 @@ static kr_status derive(kr_secure *pool, const char *passphrase, const char *sal
                            ret_keyring, error);
 }
 
+/* The key is what RFC 7914 says of empty strings at this cost, whole and as it is. */
+static void test_derived_key(void **state) {
+  (void)state;
+  kr_secure *pool = new_pool();
+  kr_keyring *keyring = NULL;
+  KR_CLEANUP(kr_buf_done) kr_buf wanted = KR_BUF_INIT(64, NULL);
+  assert_int_equal(
+      kr_hex_decode(KR_STR("77d6576238657b203b19ca42c18a0497f16b4844e3074ae8dfdffa3fede21442"
+                           "fcd0069ded0948f8326a753a0fc81f17e8d3e0fb2e0d3628cf35e20c38d18906"),
+                    &wanted),
+      KR_OK);
+  assert_int_equal(derive(pool, "", "", &keyring, NULL), KR_OK);
+  assert_int_equal(kr_keyring_count(keyring), 1);
+  assert_int_equal(kr_keyring_source(keyring), KR_KEY_PASSPHRASE);
+  assert_true(
+      kr_str_equal(kr_secret_reveal(kr_keyring_find(keyring, KR_STR("p-1"))), kr_buf_str(&wanted)));
+  kr_keyring_free(keyring);
+  done_pool(pool);
+}
+
 static void test_wrong_passphrase(void **state) {
   test_home *home = *state;
   kr_store *store = NULL;
@@ -522,7 +543,7 @@ static void test_wrong_passphrase(void **state) {
   kr_vault *vault = NULL;
   kr_error error = {0};
   assert_int_equal(kr_vault_open(store, home->keyring, home->pool, &vault, &error), KR_UNTRUSTED);
-  assert_non_null(strstr(error.message, "wrong key file: have key k-"));
+  assert_non_null(strstr(error.message, "wrong key from the key file: have key k-"));
   assert_non_null(strstr(error.message, "need key p-1"));
   char needed[KR_KEY_ID_BYTES + 1];
   assert_int_equal(kr_vault_key_needed(store, needed, NULL), KR_OK);
@@ -585,6 +606,7 @@ static const struct CMUnitTest single_tests[] = {
     cmocka_unit_test(test_command_not_there),
     cmocka_unit_test(test_command_words),
     cmocka_unit_test(test_modes),
+    cmocka_unit_test(test_derived_key),
     cmocka_unit_test_setup_teardown(test_wrong_passphrase, test_home_setup, test_home_teardown),
     cmocka_unit_test(test_allocations),
 };
