@@ -19,7 +19,7 @@ const kr_cli_option_row kr_cli_options[KR_CLI_N_OPTIONS] = {
     [KR_CLI_HOME] = {"home", "DIR",
                      "the home (default: $KROSYN_HOME, else the XDG data directory)"},
     [KR_CLI_KEY] = {"key", "FILE",
-                    "the key file (default: $KROSYN_KEY_FILE, else the one of init)"},
+                    "the key file; `krosyn help key status` says which key is used without it"},
     [KR_CLI_ORG] = {"org", "NAME", "the organization (default: default)"},
     [KR_CLI_JSON] = {"json", NULL, "print one JSON document; errors as an object on stderr"},
     [KR_CLI_HELP] = {"help", NULL, "show help, also after a command"},
@@ -52,6 +52,14 @@ const kr_cli_option_row kr_cli_options[KR_CLI_N_OPTIONS] = {
     [KR_CLI_MIN_SEARCH] = {"min-search", "BYTES",
                            "search logs for values of so many bytes or more (default: 4)"},
     [KR_CLI_KEEP] = {"keep", "N", "versions that are kept, 1 to 50 (default: 10)"},
+    [KR_CLI_KEY_COMMAND] = {"key-command", "CMD",
+                            "a program that prints the key: its absolute path and arguments"},
+    [KR_CLI_PASSPHRASE_FD] = {"passphrase-fd", "N",
+                              "read the passphrase of the key from a file descriptor"},
+    [KR_CLI_PASSPHRASE_FILE] = {"passphrase-file", "FILE",
+                                "read the passphrase of the key from a file"},
+    [KR_CLI_PASSPHRASE] = {"passphrase", NULL, "make the key from a passphrase; asks for it"},
+    [KR_CLI_KEY_SOURCE] = {"key-source", "SOURCE", "file, passphrase, credential or environment"},
 };
 
 typedef struct kr_cli_reader {
