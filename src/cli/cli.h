@@ -47,6 +47,8 @@ typedef enum kr_cli_option {
   KR_CLI_TOKENS,
   KR_CLI_AST,
   KR_CLI_CODE,
+  KR_CLI_FORMAT,
+  KR_CLI_REPLACE,
   KR_CLI_N_OPTIONS
 } kr_cli_option;
 
@@ -272,6 +274,8 @@ int kr_cli_run_secret_set(kr_cli *cli);
 int kr_cli_run_secret_list(kr_cli *cli);
 int kr_cli_run_secret_show(kr_cli *cli);
 int kr_cli_run_secret_delete(kr_cli *cli);
+int kr_cli_run_secret_import(kr_cli *cli);
+int kr_cli_run_secret_export(kr_cli *cli);
 int kr_cli_run_check(kr_cli *cli);
 int kr_cli_run_render(kr_cli *cli);
 int kr_cli_run_run(kr_cli *cli);

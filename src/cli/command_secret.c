@@ -63,6 +63,12 @@ static void kr_cli_show_saved(const kr_cli *cli, const kr_secret_set_result *res
   if (result->is_placeholder)
     kr_cli_warn(cli, "the value looks like a placeholder of an example (such as changeme, <token> "
                      "or null); it was saved as it is");
+  if (result->duplicate_of[0] != '\0') {
+    char message[KR_SECRET_NAME_SIZE + 64];
+    (void)snprintf(message, sizeof message, "the secret %s holds the same value",
+                   result->duplicate_of);
+    kr_cli_warn(cli, message);
+  }
   if (cli->is_json)
     (void)printf("{\"name\":\"%s\",\"version\":%u,\"created\":%s}\n", name,
                  (unsigned)result->version, result->is_new ? "true" : "false");

@@ -91,6 +91,9 @@ kr_status kr_vault_name_check(kr_str name, kr_error *reterr) KR_MUST_USE;
 /** Is it UTF-8 without controls, within its limit? KR_INVALID, KR_LIMIT. Empty is fine. */
 kr_status kr_vault_description_check(kr_str description, kr_error *reterr) KR_MUST_USE;
 
+/** What kr_vault_secret_set refuses of a value: see there. */
+kr_status kr_vault_value_check(kr_str value, kr_error *reterr) KR_MUST_USE;
+
 /**
  * Save a value as a new version (1 for a new secret). The value is sealed here
  * at once. description: ptr NULL keeps the old one. Versions beyond
