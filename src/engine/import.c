@@ -134,8 +134,11 @@ static bool kr_import_may_suggest(const kr_import *import, const kr_import_item 
 static kr_status kr_import_check_item(kr_import *import, kr_import_item *item) {
   kr_error cause = {0};
   if (kr_vault_name_check(item->name, &cause) != KR_OK)
-    return kr_import_refuse(import, item, cause.message,
-                            kr_import_may_suggest(import, item) ? cause.hint : "");
+    return kr_import_refuse(
+        import, item, cause.message,
+        kr_import_may_suggest(import, item)
+            ? cause.hint
+            : "if this line is part of a value, put quotes around the whole value");
   if (kr_vault_value_check(item->value, &cause) != KR_OK ||
       kr_vault_description_check(item->description, &cause) != KR_OK)
     return kr_import_refuse(import, item, cause.message, cause.hint);
