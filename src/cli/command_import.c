@@ -192,6 +192,7 @@ int kr_cli_run_secret_import(kr_cli *cli) {
   KR_CLI_CLEANUP(kr_cli_bytes_done) kr_cli_bytes bytes = {0};
   kr_cli_import list = {.cli = cli, .table = {.n_columns = 3}};
   kr_import_options options = {.org = kr_cli_org(cli),
+                               .environment = kr_cli_secret_environment(cli),
                                .replace = cli->values[KR_CLI_REPLACE] != NULL,
                                .is_dry = cli->values[KR_CLI_DRY_RUN] != NULL};
   if (!kr_cli_import_format(cli, &options.format))
@@ -221,15 +222,8 @@ int kr_cli_run_secret_import(kr_cli *cli) {
 
 static kr_status kr_cli_export_secret(void *ctx, const kr_secret_info *info) {
   size_t *n_shown = ctx;
-  (void)fputs((*n_shown)++ == 0 ? "\n    {\"name\": " : ",\n    {\"name\": ", stdout);
-  kr_cli_put_json(stdout, kr_cli_str(info->name));
-  (void)fputs(", \"description\": ", stdout);
-  kr_cli_put_json(stdout, kr_cli_str(info->description));
-  (void)printf(", \"version\": %u, \"created\": \"", (unsigned)info->version);
-  kr_cli_put_time(stdout, info->created_ms);
-  (void)fputs("\", \"updated\": \"", stdout);
-  kr_cli_put_time(stdout, info->updated_ms);
-  (void)fputs("\"}", stdout);
+  (void)fputs((*n_shown)++ == 0 ? "\n    " : ",\n    ", stdout);
+  kr_cli_put_secret_json(info);
   return KR_OK;
 }
 

@@ -256,6 +256,7 @@ static kr_status kr_import_show(kr_import *import, kr_import_row_visit visit, vo
 
 static kr_status kr_import_read(kr_import *import, kr_str bytes) {
   KR_TRY(kr_engine_need_key(import->engine, import->reterr));
+  KR_TRY(kr_vault_environment_check(import->options->environment, import->reterr));
   KR_TRY(kr_engine_org(import->engine, import->options->org, &import->org, import->reterr));
   KR_TRY(import->options->format == KR_IMPORT_JSON
              ? kr_import_read_json(import, bytes)

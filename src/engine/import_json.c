@@ -64,7 +64,7 @@ static kr_status kr_import_json_object(const kr_import_json *reader, const kr_js
   const kr_json *value = kr_json_get(object, KR_STR("value"));
   const kr_json *encoded = kr_json_get(object, KR_STR("value_b64"));
   const kr_json *description = kr_json_get(object, KR_STR("description"));
-  uint32_t n_known = (value != NULL) + (encoded != NULL) + (description != NULL);
+  uint32_t n_known = description == NULL ? 1 : 2; /* of value and value_b64 there is one */
   if ((value == NULL) == (encoded == NULL))
     return kr_import_json_bad(reader, "exactly one of \"value\" and \"value_b64\" is needed");
   if (n_known != object->count)

@@ -146,12 +146,17 @@ static kr_status kr_import_meet(void *ctx, const kr_secret_meta *meta) {
   kr_import_walk *walk = ctx;
   kr_import *import = walk->import;
   kr_str name = kr_str_cstr(meta->name);
+  kr_str environment = kr_str_cstr(meta->environment);
   kr_import_item *item = kr_import_find(import, name);
+  /* The same name in another environment is another secret; that it has the same value is no news.
+   */
+  if (item != NULL && !kr_str_equal(environment, import->options->environment))
+    return KR_OK;
   if (item != NULL && item->outcome == KR_IMPORT_REFUSED)
     return KR_OK;
   KR_CLEANUP(kr_secret_freep) kr_secret *opened = NULL;
-  KR_TRY(kr_vault_secret_open(import->engine->vault, walk->txn, &import->org, name, 0, &opened,
-                              NULL, import->reterr));
+  KR_TRY(kr_vault_secret_open(import->engine->vault, walk->txn, &import->org, name, environment, 0,
+                              &opened, NULL, import->reterr));
   import->n_opened++;
   kr_str value = kr_secret_reveal(opened);
   return item == NULL ? kr_import_meet_other(walk, name, value)

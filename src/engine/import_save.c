@@ -14,7 +14,8 @@ typedef struct kr_import_seen {
 static kr_status kr_import_see(void *ctx, const kr_secret_meta *meta) {
   kr_import_seen *seen = ctx;
   const kr_import_item *item = kr_import_find(seen->import, kr_str_cstr(meta->name));
-  if (item == NULL)
+  kr_str environment = kr_str_cstr(meta->environment);
+  if (item == NULL || !kr_str_equal(environment, seen->import->options->environment))
     return KR_OK;
   seen->n_own++;
   if (item->version == meta->version)
@@ -45,8 +46,13 @@ static kr_status kr_import_save_item(kr_import *import, kr_store_txn *txn, kr_im
   if (item->old_description.len > 0)
     memcpy(old.description, item->old_description.ptr, item->old_description.len);
   KR_TRY(kr_secret_copy(engine, item->value, &value, reterr));
-  KR_TRY(kr_vault_secret_set(engine->vault, txn, &import->org, item->name, value, item->description,
-                             import->now_ms, &saved, reterr));
+  const kr_secret_saving saving = {.name = item->name,
+                                   .environment = import->options->environment,
+                                   .value = value,
+                                   .description = item->description,
+                                   .by = kr_str_cstr(engine->actor),
+                                   .now_ms = import->now_ms};
+  KR_TRY(kr_vault_secret_set(engine->vault, txn, &import->org, &saving, &saved, reterr));
   item->new_version = saved.version;
   return kr_engine_secret_audit(engine, txn, &import->org, item->version == 0 ? NULL : &old, &saved,
                                 import->now_ms, reterr);

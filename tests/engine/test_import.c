@@ -96,8 +96,8 @@ static void value_is(fixture *self, const char *name, const char *expected) {
   kr_secret *value = NULL;
   assert_int_equal(kr_engine_org(self->engine, text("default"), &org, &error), KR_OK);
   assert_int_equal(kr_store_begin(self->engine->vault_store, KR_STORE_READ, &txn, &error), KR_OK);
-  kr_status status =
-      kr_vault_secret_open(self->engine->vault, txn, &org, text(name), 0, &value, NULL, &error);
+  kr_status status = kr_vault_secret_open(self->engine->vault, txn, &org, text(name), (kr_str){0},
+                                          0, &value, NULL, &error);
   if (status != KR_OK)
     fail_msg("%s", error.message);
   kr_str bytes = kr_secret_reveal(value);
@@ -171,6 +171,27 @@ static void test_organizations_are_apart(void **state) {
                    KR_NOT_FOUND);
 }
 
+/* The same name in another environment is another secret. */
+static void test_environments_are_apart(void **state) {
+  fixture *self = *state;
+  kr_error error = {0};
+  kr_import_options options = {.org = text("default"), .environment = text("staging")};
+  fixture_secret(self, "default", "KEY", "value-of-default");
+  rows[0] = '\0';
+  assert_int_equal(kr_engine_secret_import(self->engine, &options,
+                                           text("KEY=value-of-staging\nTWIN=value-of-default"),
+                                           show_row, NULL, &error),
+                   KR_OK);
+  assert_string_equal(rows, "1 KEY new 0>1\n2 TWIN new 0>1\n");
+  audit_ends(self, "secret.create KEY@staging version:>1\nsecret.create TWIN@staging version:>1\n");
+  value_is(self, "KEY", "value-of-default");
+  must(self, KR_IMPORT_ENV, "KEY=value-of-default", false, false, "1 KEY same 1>0 like TWIN\n");
+  options.environment = text("no such");
+  assert_int_equal(
+      kr_engine_secret_import(self->engine, &options, text("A=bcde"), show_row, NULL, &error),
+      KR_INVALID);
+}
+
 static void test_duplicates(void **state) {
   fixture *self = *state;
   fixture_secret(self, "default", "OLD", "value-that-is-old");
@@ -187,8 +208,8 @@ static kr_status set(fixture *self, const char *name, const char *value,
   kr_secret *secret = NULL;
   kr_error error = {0};
   assert_int_equal(kr_secret_copy(self->engine, text(value), &secret, &error), KR_OK);
-  kr_status status = kr_engine_secret_set(self->engine, text("default"), text(name), secret,
-                                          (kr_str){0}, result, &error);
+  kr_status status = kr_engine_secret_set(self->engine, text("default"), text(name), (kr_str){0},
+                                          secret, (kr_str){0}, result, &error);
   kr_secret_free(secret);
   return status;
 }
@@ -401,6 +422,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {TEST(test_saves_all),
                                      TEST(test_same_and_other_values),
                                      TEST(test_organizations_are_apart),
+                                     TEST(test_environments_are_apart),
                                      TEST(test_duplicates),
                                      TEST(test_set_says_what_is_a_duplicate),
                                      TEST(test_refusals),
