@@ -58,6 +58,8 @@ typedef enum kr_cli_option {
   KR_CLI_PASSPHRASE_FILE,
   KR_CLI_PASSPHRASE,
   KR_CLI_KEY_SOURCE,
+  KR_CLI_FORMAT,
+  KR_CLI_REPLACE,
   KR_CLI_N_OPTIONS
 } kr_cli_option;
 
@@ -293,6 +295,9 @@ void kr_cli_json_show(FILE *out, kr_str value);
 /* event_view.c */
 void kr_cli_show_event(FILE *out, kr_str event_json);
 
+/* command_secret.c: what is known of a secret, as an object */
+void kr_cli_put_secret_json(const kr_secret_info *info);
+
 /* The commands */
 int kr_cli_run_init(kr_cli *cli);
 int kr_cli_run_key_new(kr_cli *cli);
@@ -309,6 +314,8 @@ int kr_cli_run_secret_policy(kr_cli *cli);
 int kr_cli_run_secret_history(kr_cli *cli);
 int kr_cli_run_secret_rollback(kr_cli *cli);
 int kr_cli_bad_secret_name(const kr_cli *cli, const char *problem);
+int kr_cli_run_secret_import(kr_cli *cli);
+int kr_cli_run_secret_export(kr_cli *cli);
 int kr_cli_run_check(kr_cli *cli);
 int kr_cli_run_render(kr_cli *cli);
 int kr_cli_run_run(kr_cli *cli);

@@ -85,6 +85,22 @@ const kr_cli_command kr_cli_commands[] = {
     {"secret delete", "NAME", "delete a secret and all its versions",
      "Names the connectors that used it: their runs will fail.\n", KR_CLI_BIT(KR_CLI_ENVIRONMENT),
      1, 1, kr_cli_run_secret_delete},
+    {"secret import", "FILE", "save the secrets of a .env or JSON file; - is standard input",
+     "All of them or none, in one transaction. Nothing in a value is expanded; what other\n"
+     "readers of .env files would read differently is warned of. Values that are saved\n"
+     "already are left alone; a secret with another value needs --replace. JSON is\n"
+     "{\"NAME\": \"value\"} or {\"NAME\": {\"value\" or \"value_b64\", \"description\"}}.\n"
+     "Values are never shown. Afterwards delete the file, and what has copies of it.\n"
+     "\n"
+     "  krosyn secret import .env --dry-run\n"
+     "  sops -d secrets.json | krosyn secret import - --format json\n",
+     KR_CLI_BIT(KR_CLI_FORMAT) | KR_CLI_BIT(KR_CLI_DRY_RUN) | KR_CLI_BIT(KR_CLI_REPLACE) |
+         KR_CLI_BIT(KR_CLI_ENVIRONMENT),
+     1, 1, kr_cli_run_secret_import},
+    {"secret export", "", "print what is known of all secrets as JSON; never values",
+     "For inventories and reviews. Values cannot be exported, by this or any other command:\n"
+     "to move secrets take a backup of the home and its key, or import them where they are.\n",
+     0, 0, 0, kr_cli_run_secret_export},
     {"check", "FILE|FOLDER...", "compile every field of connectors and say what is wrong",
      "Of a folder every file *.json in it is checked. Also lists which secrets, data and\n"
      "hosts each connector uses, and what each field costs and gives at most (inputs in\n"
@@ -112,6 +128,7 @@ const kr_cli_command kr_cli_commands[] = {
     {"run", "CONNECTOR", "run a connector and print the event that was stored",
      "The connector is a file: its name holds a '/' or ends in .json. Without --payload its\n"
      "example_payload is used. Exits with 0 for completed and skipped, 1 for failed.\n"
+     "With --dry-run the requests are shown: no network, no key, nothing stored.\n"
      "\n"
      "  krosyn run slack.json --payload order.json --dry-run\n"
      "  curl -s https://shop.example.com/order/7 | krosyn run slack.json --payload -\n",

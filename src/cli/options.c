@@ -32,7 +32,7 @@ const kr_cli_option_row kr_cli_options[KR_CLI_N_OPTIONS] = {
     [KR_CLI_PAYLOAD] = {"payload", "FILE", "JSON for $payload; - is standard input"},
     [KR_CLI_LOOKUP] = {"lookup", "FILE", "JSON for $lookup"},
     [KR_CLI_PROCESSED] = {"processed", "FILE", "JSON for $processed"},
-    [KR_CLI_DRY_RUN] = {"dry-run", NULL, "show the requests; no network, no key, nothing stored"},
+    [KR_CLI_DRY_RUN] = {"dry-run", NULL, "only show what would be done"},
     [KR_CLI_ALLOW_PRIVATE] = {"allow-private", NULL, "allow private and loopback addresses"},
     [KR_CLI_LIMIT] = {"limit", "N", "at most this many (default: 100)"},
     [KR_CLI_VALUES] = {"values", "FILE", "a JSON file of values; needs no home"},
@@ -60,6 +60,8 @@ const kr_cli_option_row kr_cli_options[KR_CLI_N_OPTIONS] = {
                                 "read the passphrase of the key from a file"},
     [KR_CLI_PASSPHRASE] = {"passphrase", NULL, "make the key from a passphrase; asks for it"},
     [KR_CLI_KEY_SOURCE] = {"key-source", "SOURCE", "file, passphrase, credential or environment"},
+    [KR_CLI_FORMAT] = {"format", "FORMAT", "what the file is: env or json (default: by its name)"},
+    [KR_CLI_REPLACE] = {"replace", NULL, "give secrets that have another value a new version"},
 };
 
 typedef struct kr_cli_reader {

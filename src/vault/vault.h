@@ -140,6 +140,9 @@ kr_status kr_vault_name_check(kr_str name, kr_error *reterr) KR_MUST_USE;
 /** Is it UTF-8 without controls, within its limit? KR_INVALID, KR_LIMIT. Empty is fine. */
 kr_status kr_vault_description_check(kr_str description, kr_error *reterr) KR_MUST_USE;
 
+/** What kr_vault_secret_set refuses of a value: see there. */
+kr_status kr_vault_value_check(kr_str value, kr_error *reterr) KR_MUST_USE;
+
 /** Is it "" or an environment's name? KR_INVALID with the rule. */
 kr_status kr_vault_environment_check(kr_str environment, kr_error *reterr) KR_MUST_USE;
 

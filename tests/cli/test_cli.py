@@ -9,6 +9,7 @@ sys.dont_write_bytecode = True
 
 import cases_custody  # noqa: E402
 import cases_home  # noqa: E402
+import cases_import  # noqa: E402
 import cases_language  # noqa: E402
 import cases_life  # noqa: E402
 import cases_redact  # noqa: E402
