@@ -47,6 +47,7 @@ typedef enum kr_cli_option {
   KR_CLI_TOKENS,
   KR_CLI_AST,
   KR_CLI_CODE,
+  KR_CLI_ALL,
   KR_CLI_N_OPTIONS
 } kr_cli_option;
 
@@ -268,6 +269,7 @@ int kr_cli_run_org_create(kr_cli *cli);
 int kr_cli_run_org_list(kr_cli *cli);
 int kr_cli_run_org_set(kr_cli *cli);
 int kr_cli_run_org_show(kr_cli *cli);
+int kr_cli_run_key_rotate(kr_cli *cli);
 int kr_cli_run_secret_set(kr_cli *cli);
 int kr_cli_run_secret_list(kr_cli *cli);
 int kr_cli_run_secret_show(kr_cli *cli);

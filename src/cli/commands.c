@@ -28,6 +28,11 @@ const kr_cli_command kr_cli_commands[] = {
      "  krosyn org set decide-on-secrets on --org acme-eu\n",
      0, 2, 2, kr_cli_run_org_set},
     {"org show", "", "show the settings of an organization", "", 0, 0, 0, kr_cli_run_org_show},
+    {"key rotate", "", "give an organization a new data key, and seal its values again",
+     "Of the organization default, of the one that --org names, or with --all of each. Values\n"
+     "are sealed again in small steps, while everything goes on; the old key is removed when\n"
+     "no value needs it. Whatever interrupts it: call it again, and it finishes that first.\n",
+     KR_CLI_BIT(KR_CLI_ALL), 0, 0, kr_cli_run_key_rotate},
     {"secret set", "NAME", "save a secret; asks for its value, or reads it from stdin",
      "A name has A-Z, 0-9 and '_', at most 128. A value has at most 64 KiB.\n"
      "On a terminal the value is asked for twice and not shown. From a pipe it is read to\n"

@@ -122,6 +122,42 @@ kr_status kr_vault_secret_open(kr_vault *vault, kr_store_txn *txn, const kr_org 
                                uint32_t version, kr_secret **ret_value, uint32_t *ret_version,
                                kr_error *reterr) KR_MUST_USE;
 
+/*
+ * A new data key. begin, then step after step until is_done, each in a
+ * transaction of its own; other processes may change and read secrets in
+ * between. Whoever is killed leaves an organization with two data keys, both in
+ * use; begin finds it, and the steps go on.
+ */
+typedef struct kr_rotation {
+  uint32_t old_key_id;
+  uint32_t new_key_id; /* the current one, under which new values go */
+  bool is_begun;       /* by this call; false: an unfinished one was found, nothing was written */
+} kr_rotation;
+
+#define KR_VAULT_PLACE_BYTES 512u
+
+/** Zero it before the first step. A step that is repeated must be given the state of before. */
+typedef struct kr_rotate_state {
+  uint64_t n_resealed;     /* values, by the steps so far */
+  bool is_done;            /* no value names another data key than the current one */
+  uint32_t key_id;         /* when done: the current one */
+  uint32_t retired_key_id; /* when done: the one that this step removed, 0: none */
+  uint8_t from[KR_VAULT_PLACE_BYTES];
+  size_t from_len;
+} kr_rotate_state;
+
+/** Errors: KR_LIMIT (ids used up), KR_UNTRUSTED (keyless), KR_CORRUPT, KR_NOMEM. */
+kr_status kr_vault_rotate_begin(kr_vault *vault, kr_store_txn *txn, const kr_org *org,
+                                kr_rotation *ret_rotation, kr_error *reterr) KR_MUST_USE;
+
+/** How many values name another data key than the current one. */
+kr_status kr_vault_rotate_count(kr_vault *vault, kr_store_txn *txn, const kr_org *org,
+                                uint64_t *ret_count, kr_error *reterr) KR_MUST_USE;
+
+/** Seal at most max values again; when there are none, remove the old data key. KR_CORRUPT. */
+kr_status kr_vault_rotate_step(kr_vault *vault, kr_store_txn *txn, const kr_org *org, size_t max,
+                               kr_rotate_state *state, kr_error *reterr) KR_MUST_USE;
+
 /** The manifest's counter: changes whenever any secret of the organization does. */
 kr_status kr_vault_generation(kr_vault *vault, kr_store_txn *txn, const kr_org *org,
                               uint64_t *ret_generation, kr_error *reterr) KR_MUST_USE;
