@@ -40,6 +40,39 @@ KR_API kr_status kr_engine_key_rotate(kr_engine *engine, kr_str org, kr_key_prog
                                       void *ctx, kr_key_rotation *ret_rotation,
                                       kr_error *reterr) KR_MUST_USE;
 
+#define KR_KEY_ID_TEXT_BYTES 33
+
+typedef struct kr_key_rekey {
+  char old_key[KR_KEY_ID_TEXT_BYTES]; /* ids of master keys */
+  char new_key[KR_KEY_ID_TEXT_BYTES];
+  bool went_on; /* with the key that an interrupted change had put into the file */
+} kr_key_rekey;
+
+/**
+ * A new master key. It is first put into the key file, before the others, which
+ * stay; then the root key is wrapped under it in one transaction ("key.rekey"
+ * in the audit). Killed in between, the home opens, since the file holds both;
+ * the next call goes on. Processes that have the home open go on too. Values
+ * are not sealed again: see kr_engine_key_rotate.
+ *
+ * @new_key_file  The first key of this file instead of a new one, NULL: make one. The home's own
+ * key file is not touched then; from now on this file opens the home.
+ *
+ * One thread at a time. Errors: KR_REFUSED (the key is not in a file that can be replaced),
+ * KR_EXISTS (it is the master key already), KR_LIMIT (16 keys in the file), KR_UNTRUSTED, KR_IO,
+ * KR_NOMEM.
+ */
+KR_API kr_status kr_engine_key_rekey(kr_engine *engine, const char *new_key_file,
+                                     kr_key_rekey *ret_rekey, kr_error *reterr) KR_MUST_USE;
+
+/**
+ * Take a key out of the key file that this vault does not need any more
+ * ("key.forget" in the audit). Backups of before need it still: only the caller
+ * knows. KR_REFUSED: the vault needs it, or the key is not in a file;
+ * KR_NOT_FOUND: it is not in the file.
+ */
+KR_API kr_status kr_engine_key_forget(kr_engine *engine, kr_str id, kr_error *reterr) KR_MUST_USE;
+
 #ifdef __cplusplus
 }
 #endif

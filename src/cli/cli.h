@@ -48,6 +48,7 @@ typedef enum kr_cli_option {
   KR_CLI_AST,
   KR_CLI_CODE,
   KR_CLI_ALL,
+  KR_CLI_NEW_KEY,
   KR_CLI_N_OPTIONS
 } kr_cli_option;
 
@@ -270,6 +271,8 @@ int kr_cli_run_org_list(kr_cli *cli);
 int kr_cli_run_org_set(kr_cli *cli);
 int kr_cli_run_org_show(kr_cli *cli);
 int kr_cli_run_key_rotate(kr_cli *cli);
+int kr_cli_run_key_rekey(kr_cli *cli);
+int kr_cli_run_key_forget(kr_cli *cli);
 int kr_cli_run_secret_set(kr_cli *cli);
 int kr_cli_run_secret_list(kr_cli *cli);
 int kr_cli_run_secret_show(kr_cli *cli);

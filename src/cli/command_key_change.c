@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * command_key_change.c - key rotate: new data keys, of one organization or of all.
+ * command_key_change.c - key rotate, key rekey, key forget: new data keys, of one
+ * organization or of all, and another master key.
  */
 #define _GNU_SOURCE
 #include "cli/cli.h"
@@ -135,4 +136,53 @@ int kr_cli_run_key_rotate(kr_cli *cli) {
   if (cli->is_json)
     status = kr_cli_list_end(cli, status, n_done, &nothing, &error);
   return status == KR_OK ? KR_CLI_EXIT_DONE : kr_cli_fail(cli, &error, NULL);
+}
+
+/* ---- key rekey, key forget ---- */
+
+int kr_cli_run_key_rekey(kr_cli *cli) {
+  kr_error error = {0};
+  KR_CLI_CLEANUP(kr_cli_engine_done) kr_engine *engine = NULL;
+  kr_key_rekey done = {.went_on = false};
+  const char *file = cli->values[KR_CLI_NEW_KEY];
+  kr_status status = kr_cli_open(cli, false, &engine, &error);
+  if (status == KR_OK)
+    status = kr_engine_key_rekey(engine, file, &done, &error);
+  if (status != KR_OK)
+    return kr_cli_fail(cli, &error, NULL);
+  if (cli->is_json) {
+    (void)printf("{\"old_key\":\"%s\",\"new_key\":\"%s\",\"went_on\":%s}\n", done.old_key,
+                 done.new_key, done.went_on ? "true" : "false");
+    return KR_CLI_EXIT_DONE;
+  }
+  (void)printf("the master key is now %s%s; it was %s\n", done.new_key,
+               done.went_on ? ", which stood first in the key file" : "", done.old_key);
+  if (file == NULL)
+    (void)printf(
+        "Keep a copy of the key file: the old copy does not open the vault any more.\n"
+        "Backups of before need %s: keep it while they are kept, then krosyn key forget %s\n",
+        done.old_key, done.old_key);
+  else
+    (void)printf("From now on the home opens with the file that --new-key named.\n"
+                 "Backups of before need %s: keep it while they are kept.\n",
+                 done.old_key);
+  return KR_CLI_EXIT_DONE;
+}
+
+int kr_cli_run_key_forget(kr_cli *cli) {
+  kr_error error = {0};
+  KR_CLI_CLEANUP(kr_cli_engine_done) kr_engine *engine = NULL;
+  const char *id = cli->arguments[0];
+  kr_status status = kr_cli_open(cli, false, &engine, &error);
+  if (status == KR_OK)
+    status = kr_engine_key_forget(engine, kr_cli_str(id), &error);
+  if (status != KR_OK)
+    return kr_cli_fail(cli, &error, NULL);
+  /* It stood in the file as an id, so it is nothing but letters, digits and "-_.". */
+  if (cli->is_json)
+    (void)printf("{\"key\":\"%s\",\"forgotten\":true}\n", id);
+  else
+    (void)printf(
+        "took key %s out of the key file; backups that need it open only with a copy of it\n", id);
+  return KR_CLI_EXIT_DONE;
 }

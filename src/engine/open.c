@@ -43,6 +43,8 @@ static kr_status kr_engine_open_key(kr_engine *engine, const kr_home_options *op
   if (kr_path_is_below(real.text, home.text))
     return kr_fail_hint(reterr, KR_UNTRUSTED, "the key file lies inside the home",
                         "move it elsewhere and name it with --key FILE");
+  engine->home_path = home;
+  engine->key_path = path;
   return kr_keyring_load(kr_str_cstr(path.text), engine->pool, &engine->keyring, reterr);
 }
 

@@ -184,6 +184,14 @@ static kr_status kr_keyring_fresh(kr_keyring *keyring, kr_secure *pool, kr_error
   return KR_OK;
 }
 
+kr_status kr_keyring_make(kr_secure *pool, kr_keyring **ret_keyring, kr_error *reterr) {
+  KR_CLEANUP(kr_keyring_freep) kr_keyring *keyring = NULL;
+  KR_TRY(kr_keyring_new(&keyring, reterr));
+  KR_TRY(kr_keyring_fresh(keyring, pool, reterr));
+  *ret_keyring = KR_TAKE(keyring);
+  return KR_OK;
+}
+
 #define KR_KEYRING_HEADING                                                                         \
   "# krosyn master key - keep a copy in a safe place; without it the vault cannot be opened\n"
 #define KR_KEYRING_FILE_BYTES                                                                      \

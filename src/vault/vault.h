@@ -122,6 +122,19 @@ kr_status kr_vault_secret_open(kr_vault *vault, kr_store_txn *txn, const kr_org 
                                uint32_t version, kr_secret **ret_value, uint32_t *ret_version,
                                kr_error *reterr) KR_MUST_USE;
 
+/** The id of the master key that the root record names, unverified. */
+kr_status kr_vault_master_id(kr_store_txn *txn, char out[KR_KEY_ID_BYTES + 1],
+                             kr_error *reterr) KR_MUST_USE;
+
+/**
+ * Another master key: the root key is wrapped anew, under the current (first)
+ * key of new_keys; it is opened with the key of old_keys that the root record
+ * names. Nothing else changes: vaults that are open go on.
+ * Errors: KR_EXISTS (it is the master key already), KR_UNTRUSTED ("have key A, need key B").
+ */
+kr_status kr_vault_rekey(kr_vault *vault, kr_store_txn *txn, const kr_keyring *old_keys,
+                         const kr_keyring *new_keys, kr_error *reterr) KR_MUST_USE;
+
 /*
  * A new data key. begin, then step after step until is_done, each in a
  * transaction of its own; other processes may change and read secrets in
