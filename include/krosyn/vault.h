@@ -73,6 +73,22 @@ KR_API kr_status kr_engine_key_rekey(kr_engine *engine, const char *new_key_file
  */
 KR_API kr_status kr_engine_key_forget(kr_engine *engine, kr_str id, kr_error *reterr) KR_MUST_USE;
 
+/* Deleting an organization */
+
+/**
+ * Remove an organization with its secrets, keys and settings ("org.delete" in
+ * the audit). With the first transaction it is gone, and what opened its values
+ * too; then its records are removed in batches. Killed in between, the next
+ * deletion, of whatever name, finishes that. Its events stay in the log: they
+ * hold no secrets. Redactors made of it end with KR_NOT_FOUND.
+ *
+ * @ret_n_secrets  Optional: how many secrets it had.
+ *
+ * Errors: KR_NOT_FOUND, KR_REFUSED (the organization default), KR_UNTRUSTED, KR_IO, KR_NOMEM.
+ */
+KR_API kr_status kr_engine_org_delete(kr_engine *engine, kr_str name, size_t *ret_n_secrets,
+                                      kr_error *reterr) KR_MUST_USE;
+
 #ifdef __cplusplus
 }
 #endif

@@ -48,6 +48,7 @@ typedef enum kr_cli_option {
   KR_CLI_AST,
   KR_CLI_CODE,
   KR_CLI_ALL,
+  KR_CLI_YES,
   KR_CLI_NEW_KEY,
   KR_CLI_N_OPTIONS
 } kr_cli_option;
@@ -267,6 +268,7 @@ void kr_cli_show_event(FILE *out, kr_str event_json);
 /* The commands */
 int kr_cli_run_init(kr_cli *cli);
 int kr_cli_run_org_create(kr_cli *cli);
+int kr_cli_run_org_delete(kr_cli *cli);
 int kr_cli_run_org_list(kr_cli *cli);
 int kr_cli_run_org_set(kr_cli *cli);
 int kr_cli_run_org_show(kr_cli *cli);

@@ -21,6 +21,10 @@ const kr_cli_command kr_cli_commands[] = {
      "A name has lower-case letters, digits and '-', at most 64.\n"
      "Secrets and events of one organization are invisible to every other.\n",
      0, 1, 1, kr_cli_run_org_create},
+    {"org delete", "NAME", "delete an organization with its secrets, keys and settings",
+     "Asks for the name once more; --yes does without. Nothing brings it back but a backup\n"
+     "and the key that opens it. Its events stay in the log; they hold no secrets.\n",
+     KR_CLI_BIT(KR_CLI_YES), 1, 1, kr_cli_run_org_delete},
     {"org list", "", "list the organizations", "", 0, 0, 0, kr_cli_run_org_list},
     {"org set", "KEY VALUE", "change a setting of an organization",
      "Of the organization default, or of the one that --org names. Each change is audited.\n"

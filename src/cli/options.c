@@ -44,6 +44,7 @@ const kr_cli_option_row kr_cli_options[KR_CLI_N_OPTIONS] = {
     [KR_CLI_TOKENS] = {"tokens", NULL, "the words the template is read as"},
     [KR_CLI_AST] = {"ast", NULL, "the tree, with the context of each hole"},
     [KR_CLI_CODE] = {"code", NULL, "the instructions"},
+    [KR_CLI_YES] = {"yes", NULL, "do it without asking"},
     [KR_CLI_NEW_KEY] = {"new-key", "FILE", "take the first key of this key file"},
     [KR_CLI_ALL] = {"all", NULL, "every organization"},
 };

@@ -6,7 +6,7 @@
  *   manifest.c  sums, manifests, the head             check.c    first use, verify
  *   orgs.c      organizations                         secrets.c  metadata, set, delete, open
  *   value.c     framing and sealing of one value      names.c    rules for names and values
- *   rotate.c    another data key
+ *   rotate.c    another data key                      orgs_delete.c  an organization removed
  *
  * A change runs kr_change_begin(), kr_change_put()/remove() for each record,
  * kr_change_end(). If any step fails, the caller aborts the transaction: the

@@ -84,6 +84,22 @@ typedef kr_status (*kr_org_visit)(void *ctx, const kr_org *org);
 kr_status kr_vault_org_each(kr_vault *vault, kr_store_txn *txn, kr_org_visit visit, void *ctx,
                             kr_error *reterr) KR_MUST_USE;
 
+/**
+ * Remove an organization: its record, manifest and data keys, in constant time.
+ * Nobody finds it from then on, and nothing opens its values; its id is never
+ * given again. What is left in the store goes with kr_vault_org_sweep(). Its
+ * other records are not looked at, so that a damaged one can go too.
+ */
+kr_status kr_vault_org_delete(kr_vault *vault, kr_store_txn *txn, kr_str name, kr_org *ret_org,
+                              uint32_t *ret_n_secrets, kr_error *reterr) KR_MUST_USE;
+
+/**
+ * Remove at most max records that deleted organizations left (metadata and
+ * sealed values), of any deletion so far. *ret_removed 0: there are none.
+ */
+kr_status kr_vault_org_sweep(kr_vault *vault, kr_store_txn *txn, size_t max, size_t *ret_removed,
+                             kr_error *reterr) KR_MUST_USE;
+
 /** Is it [A-Z0-9_]{1,128}? KR_INVALID with what is wrong and a suggestion ("crm-key" -> CRM_KEY).
  */
 kr_status kr_vault_name_check(kr_str name, kr_error *reterr) KR_MUST_USE;

@@ -143,6 +143,23 @@ static void every_batch_size(test_home *home) {
   }
 }
 
+/* Whoever begins behind values that name the old key does not remove it at the end of the walk. */
+static void begins_in_the_middle(test_home *home) {
+  kr_org org = test_org(home, "a");
+  uint64_t n_values = fill(home, &org);
+  assert_true(begin(home, &org).is_begun);
+  kr_rotate_state state = {0};
+  kr_vault_place place = kr_place_value(org.id, KR_STR("ZZZ"), 1);
+  memcpy(state.from, place.bytes, place.len);
+  state.from_len = place.len;
+  assert_int_equal(try_step(home, &org, 10, &state), KR_OK);
+  assert_false(state.is_done);
+  assert_true(has_data_key(home, &org, 1));
+  finish(home, &org, 10, &state);
+  assert_int_equal(state.n_resealed, n_values);
+  all_open(home, &org);
+}
+
 /* Died after the n-th commit, and again after the next one: each time another process goes on. */
 static void goes_on_after_every_commit(test_home *home) {
   kr_org org = test_org(home, "a");
@@ -392,6 +409,8 @@ static const mode_row rows[] = {
     {"every batch size, on disk", every_batch_size, true},
     {"goes on after every commit", goes_on_after_every_commit, false},
     {"goes on after every commit, on disk", goes_on_after_every_commit, true},
+    {"begins in the middle", begins_in_the_middle, false},
+    {"begins in the middle, on disk", begins_in_the_middle, true},
     {"others write meanwhile", others_write_meanwhile, false},
     {"others write meanwhile, on disk", others_write_meanwhile, true},
     {"older snapshots go on", older_snapshots_go_on, false},
