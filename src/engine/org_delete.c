@@ -4,6 +4,7 @@
  * gone, its settings with it, and batches that remove what is left.
  */
 #include "engine/engine.h"
+#include "registry/uses.h"
 
 #include <krosyn/vault.h>
 #include <stdio.h>
@@ -35,8 +36,9 @@ static kr_status kr_org_delete_write(kr_store_txn *txn, void *ctx, kr_error *ret
 
 static kr_status kr_org_sweep_write(kr_store_txn *txn, void *ctx, kr_error *reterr) {
   kr_org_delete_change *change = ctx;
-  return kr_vault_org_sweep(change->engine->vault, txn, KR_ORG_SWEEP_BATCH, &change->n_swept,
-                            reterr);
+  const kr_str uses = KR_REGISTRY_USES_LETTERS;
+  return kr_vault_org_sweep(change->engine->vault, txn, &uses, 1, KR_ORG_SWEEP_BATCH,
+                            &change->n_swept, reterr);
 }
 
 /* Each turn removes something or is the last. */

@@ -10,6 +10,7 @@
  * every record of an id that no organization has was left by a deletion. A walk
  * from id to id finds them, whatever was killed before it was done.
  */
+#include "base/assert.h"
 #include "vault/internal.h"
 
 #include <stdlib.h>
@@ -146,7 +147,7 @@ typedef struct kr_sweep {
   size_t max;
 } kr_sweep;
 
-/* The organization that a place "vX" | id | ... belongs to; false when it is no such place. */
+/* The organization that a place "xy" | id | ... belongs to; false when it is no such place. */
 static bool kr_sweep_org_of(kr_str at, uint32_t *ret_id) {
   kr_wire_reader reader = kr_wire_reader_init(kr_str_skip(at, 2));
   *ret_id = kr_wire_get_u32(&reader);
@@ -183,33 +184,32 @@ static kr_status kr_sweep_run(kr_sweep *sweep, kr_str letters, kr_str from, uint
   return status == KR_NOT_FOUND ? KR_OK : status;
 }
 
-/* All places of one kind. Each turn leaps over one organization, so it ends. */
-static kr_status kr_sweep_kind(kr_sweep *sweep, kr_vault_place (*prefix_of)(uint32_t),
-                               kr_error *reterr) {
-  kr_vault_place first = prefix_of(0);
-  kr_str letters = kr_str_slice(kr_place_str(&first), 0, 2);
-  kr_str from = (kr_str){0};
-  kr_vault_place next;
-  for (;;) {
-    uint32_t live = 0;
-    KR_TRY(kr_sweep_run(sweep, letters, from, &live, reterr));
-    if (live == 0)
-      return KR_OK;
-    next = prefix_of(live + 1);
-    from = kr_place_str(&next);
-  }
+/* All places "xy" | id | ... of one kind. Each turn leaps over one organization, so it ends. */
+static kr_status kr_sweep_kind(kr_sweep *sweep, kr_str letters, kr_error *reterr) {
+  kr_vault_place from = {.len = 0};
+  uint32_t live = 0;
+  KR_ASSERT(letters.len == 2);
+  do {
+    KR_TRY(kr_sweep_run(sweep, letters, kr_place_str(&from), &live, reterr));
+    from = kr_place_values(live + 1);
+    memcpy(from.bytes, letters.ptr, letters.len);
+  } while (live != 0);
+  return KR_OK;
 }
 
-static kr_status kr_sweep_all(kr_sweep *sweep, kr_error *reterr) {
-  KR_TRY(kr_sweep_kind(sweep, kr_place_metas, reterr));
-  KR_TRY(kr_sweep_kind(sweep, kr_place_values, reterr));
+static kr_status kr_sweep_all(kr_sweep *sweep, const kr_str *more, size_t n_more,
+                              kr_error *reterr) {
+  KR_TRY(kr_sweep_kind(sweep, KR_STR("vs"), reterr));
+  KR_TRY(kr_sweep_kind(sweep, KR_STR("vv"), reterr));
+  for (size_t i = 0; i < n_more; i++)
+    KR_TRY(kr_sweep_kind(sweep, more[i], reterr));
   for (size_t i = 0; i < sweep->n_found; i++)
     KR_TRY(kr_store_remove(sweep->txn, kr_place_str(&sweep->found[i]), reterr));
   return KR_OK;
 }
 
-kr_status kr_vault_org_sweep(kr_vault *vault, kr_store_txn *txn, size_t max, size_t *ret_removed,
-                             kr_error *reterr) {
+kr_status kr_vault_org_sweep(kr_vault *vault, kr_store_txn *txn, const kr_str *more, size_t n_more,
+                             size_t max, size_t *ret_removed, kr_error *reterr) {
   KR_CLEANUP(kr_org_ids_done) kr_org_ids ids = {.count = 0};
   kr_sweep sweep = {.txn = txn, .ids = &ids, .max = max};
   size_t size = 0;
@@ -221,7 +221,7 @@ kr_status kr_vault_org_sweep(kr_vault *vault, kr_store_txn *txn, size_t max, siz
   sweep.found = kr_heap_memory()->alloc(size);
   if (sweep.found == NULL)
     return kr_fail_nomem(reterr);
-  kr_status status = kr_sweep_all(&sweep, reterr);
+  kr_status status = kr_sweep_all(&sweep, more, n_more, reterr);
   *ret_removed = sweep.n_found;
   kr_heap_memory()->release(sweep.found, size);
   return status;

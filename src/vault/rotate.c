@@ -14,11 +14,11 @@
 #include "base/assert.h"
 #include "vault/internal.h"
 
-/* The place of a value, taken apart: "vv" | organization | name | 00 | version. */
+/* The place of a value, taken apart: "vv" | organization | name | 00 | environment | 00 | version.
+ */
 typedef struct kr_rotate_value {
   kr_vault_place place;
-  kr_str name; /* in place */
-  uint32_t version;
+  kr_value_name name; /* in place */
 } kr_rotate_value;
 
 static kr_status kr_rotate_stray(uint32_t org_id, kr_error *reterr) {
@@ -27,12 +27,19 @@ static kr_status kr_rotate_stray(uint32_t org_id, kr_error *reterr) {
 
 static kr_status kr_rotate_split(uint32_t org_id, kr_rotate_value *value, kr_error *reterr) {
   kr_str rest = kr_str_skip(kr_place_str(&value->place), kr_place_values(org_id).len);
-  if (rest.len < 1 + 4 || rest.ptr[rest.len - 5] != 0)
+  const uint8_t *zero = rest.len == 0 ? NULL : memchr(rest.ptr, 0, rest.len);
+  size_t name_len = zero == NULL ? rest.len : (size_t)(zero - rest.ptr);
+  kr_str tail = kr_str_skip(rest, name_len);
+  if (tail.len < 1 + 1 + 4 || tail.ptr[tail.len - 5] != 0)
     return kr_rotate_stray(org_id, reterr);
-  value->name = kr_str_slice(rest, 0, rest.len - 5);
-  kr_wire_reader reader = kr_wire_reader_init(kr_str_skip(rest, rest.len - 4));
-  value->version = kr_wire_get_u32(&reader);
-  return kr_vault_name_check(value->name, NULL) == KR_OK ? KR_OK : kr_rotate_stray(org_id, reterr);
+  kr_wire_reader reader = kr_wire_reader_init(kr_str_skip(tail, tail.len - 4));
+  value->name = (kr_value_name){.org_id = org_id,
+                                .name = kr_str_slice(rest, 0, name_len),
+                                .environment = kr_str_slice(tail, 1, tail.len - 5),
+                                .version = kr_wire_get_u32(&reader)};
+  bool is_ok = kr_vault_name_check(value->name.name, NULL) == KR_OK &&
+               kr_vault_environment_check(value->name.environment, NULL) == KR_OK;
+  return is_ok ? KR_OK : kr_rotate_stray(org_id, reterr);
 }
 
 /* The data key a stored value names; a record too short for one is damage. */
@@ -142,10 +149,9 @@ static kr_status kr_rotate_reseal(kr_change *change, const kr_secret *data_key,
   KR_CLEANUP(kr_buf_done) kr_buf sealed = KR_BUF_INIT(KR_VAULT_RECORD_BYTES, NULL);
   kr_str record = {0};
   KR_TRY(kr_store_get(change->txn, kr_place_str(&value->place), &record, reterr));
-  KR_TRY(kr_value_open(change->vault, change->txn, change->org_id, value->name, value->version,
-                       record, &opened, reterr));
-  KR_TRY(kr_value_seal(change->vault, data_key, change->manifest.data_key_id, change->org_id,
-                       value->name, value->version, kr_secret_reveal(opened), &sealed, reterr));
+  KR_TRY(kr_value_open(change->vault, change->txn, &value->name, record, &opened, reterr));
+  KR_TRY(kr_value_seal(change->vault, data_key, change->manifest.data_key_id, &value->name,
+                       kr_secret_reveal(opened), &sealed, reterr));
   return kr_change_put(change, kr_place_str(&value->place), kr_buf_str(&sealed), reterr);
 }
 

@@ -34,7 +34,8 @@ static void newest_is(fixture *self, kr_store_txn *txn, const kr_org *org, const
   kr_error error = {0};
   kr_secret *value = NULL;
   uint32_t got = 0;
-  need(kr_vault_secret_open(self->engine->vault, txn, org, text(name), 0, &value, &got, &error),
+  need(kr_vault_secret_open(self->engine->vault, txn, org, text(name), (kr_str){0}, 0, &value, &got,
+                            &error),
        &error);
   bool is_equal = kr_str_equal(kr_secret_reveal(value), text(expected));
   kr_secret_free(value);
@@ -61,8 +62,8 @@ static kr_status write_one(writer *work, unsigned i, kr_error *error) {
   (void)snprintf(name, sizeof name, "KEY_%u", i % N_NAMES);
   (void)snprintf(value, sizeof value, "written-%u", i);
   KR_TRY(kr_secret_copy(work->self->engine, text(value), &secret, error));
-  KR_TRY(kr_engine_secret_set(work->self->engine, text("default"), text(name), secret, (kr_str){0},
-                              &result, error));
+  KR_TRY(kr_engine_secret_set(work->self->engine, text("default"), text(name), text(""), secret,
+                              (kr_str){0}, &result, error));
   work->versions[i % N_NAMES] = result.version;
   work->last[i % N_NAMES] = i;
   return KR_OK;
@@ -212,8 +213,8 @@ static kr_status fill_some(kr_store_txn *txn, void *ctx, kr_error *reterr) {
     char name[32];
     kr_secret_meta meta;
     (void)snprintf(name, sizeof name, "KEY_%u", i);
-    KR_TRY(kr_vault_secret_set(work->self->engine->vault, txn, &work->org, text(name), secret,
-                               (kr_str){0}, 1, &meta, reterr));
+    const kr_secret_saving saving = {.name = text(name), .value = secret, .now_ms = 1};
+    KR_TRY(kr_vault_secret_set(work->self->engine->vault, txn, &work->org, &saving, &meta, reterr));
   }
   return KR_OK;
 }

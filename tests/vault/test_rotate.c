@@ -149,7 +149,7 @@ static void begins_in_the_middle(test_home *home) {
   uint64_t n_values = fill(home, &org);
   assert_true(begin(home, &org).is_begun);
   kr_rotate_state state = {0};
-  kr_vault_place place = kr_place_value(org.id, KR_STR("ZZZ"), 1);
+  kr_vault_place place = kr_place_value(org.id, KR_STR("ZZZ"), (kr_str){0}, 1);
   memcpy(state.from, place.bytes, place.len);
   state.from_len = place.len;
   assert_int_equal(try_step(home, &org, 10, &state), KR_OK);
@@ -252,9 +252,9 @@ static void older_snapshots_go_on(test_home *home) {
     char expected[32];
     kr_secret *value = NULL;
     (void)snprintf(expected, sizeof expected, "a-value-3-%u", version);
-    assert_int_equal(
-        kr_vault_secret_open(vault, before, &org, KR_STR("KEY_3"), version, &value, NULL, NULL),
-        KR_OK);
+    assert_int_equal(kr_vault_secret_open(vault, before, &org, KR_STR("KEY_3"), KR_STR(""), version,
+                                          &value, NULL, NULL),
+                     KR_OK);
     assert_true(kr_str_equal(kr_secret_reveal(value), kr_str_cstr(expected)));
     kr_secret_free(value);
   }
@@ -320,7 +320,7 @@ static void damage_stops_it(test_home *home) {
   kr_org org = test_org(home, "a");
   (void)fill(home, &org);
   assert_true(begin(home, &org).is_begun);
-  kr_vault_place place = kr_place_value(org.id, KR_STR("KEY_5"), 3);
+  kr_vault_place place = kr_place_value(org.id, KR_STR("KEY_5"), (kr_str){0}, 3);
   kr_str record = {0};
   kr_store_txn *txn = test_begin(home, KR_STORE_READ);
   assert_int_equal(kr_store_get(txn, kr_place_str(&place), &record, NULL), KR_OK);
@@ -393,7 +393,8 @@ static void allocations_fail(test_home *home) {
       status = round == 0 ? try_begin(home, &org, &rotation) : try_step(home, &org, 10, &state);
       (void)kr_test_fail_stop();
       assert_true(status == KR_OK || status == KR_NOMEM);
-      assert_int_equal(kr_secure_used(home->pool), used);
+      /* Both data keys may be kept as known ones, once; a leak would grow with n. */
+      assert_true(kr_secure_used(home->pool) <= used + 2u * 128u);
       assert_int_equal(has_data_key(home, &org, 2), round > 0 || status == KR_OK);
     }
     all_open(home, &org);
