@@ -44,6 +44,7 @@ typedef struct kr_audit_entry {
   uint32_t org_id;
   kr_str actor;   /* "cli:uid=1000" */
   kr_str action;  /* "secret.create", "secret.replace", "secret.delete", "org.create", "org.set",
+                     "org.delete", "key.rotate", "key.retire", "key.rekey", "key.forget",
                      "store.create" */
   kr_str subject; /* name of the thing */
   const kr_audit_change *changes;
