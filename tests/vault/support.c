@@ -58,7 +58,7 @@ void test_reopen(test_home *home) {
             kr_vault_open(home->store, home->keyring, home->pool, &home->vault, &home->error));
 }
 
-void test_on_disk(test_home *home) {
+void test_move_to_disk(test_home *home) {
   const kr_store_lmdb_options options = {.is_create = true, .map_bytes = 64u * 1024u * 1024u};
   char path[128];
   (void)snprintf(path, sizeof path, "%s/vault", home->dir);
@@ -72,7 +72,7 @@ void test_on_disk(test_home *home) {
   test_reopen(home);
 }
 
-void test_off_disk(test_home *home) {
+void test_leave_disk(test_home *home) {
   static const char *const files[] = {"vault/data.mdb", "vault/lock.mdb", "vault"};
   char path[128];
   kr_vault_free(home->vault);

@@ -431,10 +431,10 @@ static void run_row(void **state) {
   (void)test_home_setup(&inner);
   test_home *home = inner;
   if (row->is_lmdb)
-    test_on_disk(home);
+    test_move_to_disk(home);
   row->run(home);
   if (row->is_lmdb)
-    test_off_disk(home);
+    test_leave_disk(home);
   (void)test_home_teardown(&inner);
 }
 
