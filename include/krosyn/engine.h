@@ -50,21 +50,57 @@ KR_API kr_status kr_process_init(kr_error *reterr) KR_MUST_USE;
 
 typedef struct kr_engine kr_engine;
 
+/**
+ * Give the passphrase: write it, without a newline, into room, which is locked
+ * memory of the library and wiped by it, and its length into *ret_len (at most
+ * cap). is_new: one is being set, so ask twice. Whatever it returns but KR_OK,
+ * with reterr filled, ends the call that asked.
+ */
+typedef kr_status (*kr_passphrase_ask)(void *ctx, bool is_new, uint8_t *room, size_t cap,
+                                       size_t *ret_len, kr_error *reterr);
+
+/*
+ * Which key: the first of these that applies decides, and nothing after it is
+ * tried when it fails.
+ *  1. The caller names it: key_file, key_command, or key_source.
+ *  2. With reads_environment: KROSYN_KEY_FILE, KROSYN_KEY_COMMAND or KROSYN_KEY;
+ *     two of them at once are KR_INVALID. KROSYN_KEY holds `id base64` lines
+ *     (';' parts them too). It is copied into locked memory, wiped where it
+ *     stood and unset, also when another row decides; so it serves one opening,
+ *     at a time when no other thread uses the environment.
+ *  3. With reads_environment: the systemd credential krosyn.key, when it is there.
+ *  4. What the home recorded at its creation.
+ * docs/vault.md has the same table for users.
+ */
 typedef struct kr_home_options {
   const char *home;     /* directory */
-  const char *key_file; /* NULL: the file recorded at creation, else key_dir/<store-uuid>.key */
-  const char *key_dir;  /* NULL: none */
+  const char *key_file; /* a key file. NULL: not named */
+  const char *key_dir;  /* where keys recorded as "default" lie: key_dir/<store-uuid>.key */
   const char *actor;    /* who acts, for the audit ("cli:uid=1000"); NULL: "library" */
   bool without_key;     /* open no key: names and metadata only, unverified */
+
+  /* An absolute program and its arguments, parted by blanks: no quotes, no shell. It prints a key
+   * file, or 88 characters of base64 alone (id "command"), and ends with 0 within a minute. Its
+   * stdin is empty, its stderr is ours. NULL: not named. */
+  const char *key_command;
+  kr_key_source key_source;         /* one to be used though nothing above names it */
+  kr_passphrase_ask ask_passphrase; /* NULL: a home with a passphrase is KR_UNTRUSTED */
+  void *ask_context;
+  bool reads_environment;     /* rows 2 and 3; else the environment is not looked at */
+  bool runs_recorded_command; /* run the program a home recorded; only of a home that nobody else
+                                 can write to, since whoever can chooses the program */
 } kr_home_options;
 
 /**
- * Create a home and its key (key_file, or key_dir/<uuid>.key), with one
- * organization, "default". KR_EXISTS when the home is not an empty or missing
- * directory, or the key file exists; then nothing was changed. On any later
- * failure what was made is removed again.
+ * Create a home with one organization, "default", and record where its key
+ * comes from. The key is chosen as above, with a new file key_dir/<uuid>.key in
+ * place of row 4. A key file (key_file, KROSYN_KEY_FILE) is made; a passphrase
+ * (at least 12 characters) is asked for; credential, variable and command must
+ * give a key that exists, made by kr_key_file_create(). KR_EXISTS when the home
+ * is not an empty or missing directory, or the key file exists; then nothing
+ * was changed. On any later failure what was made is removed again.
  *
- * @ret_key_path  Optional: where the key is.
+ * @ret_key_path  Optional: the path of the key file that was made; else empty.
  */
 KR_API kr_status kr_home_create(const kr_home_options *options, kr_text *ret_key_path,
                                 kr_error *reterr) KR_MUST_USE;

@@ -15,8 +15,30 @@ const kr_cli_command kr_cli_commands[] = {
     {"init", "", "create a home: its key, its vault and the organization default",
      "The home is a directory; the key is a file outside of it, readable by you alone.\n"
      "Keep a copy of the key file: without it the vault cannot be opened by anyone.\n"
-     "An existing home or key file is never touched.\n",
-     0, 0, 0, kr_cli_run_init},
+     "An existing home or key file is never touched.\n"
+     "The home remembers where its key comes from: --passphrase makes it from one (with\n"
+     "--passphrase-fd or --passphrase-file without asking); --key-command, --key-source\n"
+     "credential and --key-source environment take one that exists (`krosyn key new FILE`).\n"
+     "\n"
+     "  krosyn init --passphrase\n"
+     "  krosyn init --key-command '/usr/bin/pass show krosyn/key'\n",
+     KR_CLI_BIT(KR_CLI_PASSPHRASE) | KR_CLI_BIT(KR_CLI_KEY_SOURCE), 0, 0, kr_cli_run_init},
+    {"key new", "FILE", "write a new key to a file, for init to take from elsewhere",
+     "Only the file holds the key (mode 0600); it is not shown. An existing file is never\n"
+     "overwritten. Bring it to where the key will come from, try it with `krosyn key status`,\n"
+     "and keep a copy in a safe place.\n"
+     "\n"
+     "  krosyn key new /root/krosyn.key\n"
+     "  systemd-creds encrypt /root/krosyn.key /etc/credstore.encrypted/krosyn.key\n",
+     0, 1, 1, kr_cli_run_key_new},
+    {"key status", "", "say which key is used, why, and whether it is the right one",
+     "Shows no key and opens no value. Exits with 1 when the key is missing or wrong.\n"
+     "The first of these that applies decides, and nothing after it is tried:\n"
+     "  1 an option: --key, --key-command, --passphrase-fd, --passphrase-file\n"
+     "  2 the environment: KROSYN_KEY_FILE, KROSYN_KEY_COMMAND or KROSYN_KEY\n"
+     "  3 a systemd credential: $CREDENTIALS_DIRECTORY/krosyn.key, when it is there\n"
+     "  4 what the home recorded at init\n",
+     0, 0, 0, kr_cli_run_key_status},
     {"org create", "NAME", "create an organization",
      "A name has lower-case letters, digits and '-', at most 64.\n"
      "Secrets and events of one organization are invisible to every other.\n",

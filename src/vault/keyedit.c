@@ -166,7 +166,8 @@ static kr_status kr_keyedit_read(const kr_keyedit *edit, kr_secure *pool, kr_sec
   size_t len = 0;
   if (kr_secret_new(pool, KR_KEYFILE_ROOM_BYTES, &text) != KR_OK)
     return kr_fail_nomem(reterr);
-  KR_TRY(kr_keyfile_read(kr_str_cstr(edit->path), kr_secret_writable(text), &len, reterr));
+  KR_TRY(kr_keyfile_read(KR_KEY_FILE, kr_str_cstr(edit->path), kr_secret_writable(text), &len,
+                         reterr));
   kr_secret_truncate(text, len);
   *ret_text = KR_TAKE(text);
   return KR_OK;

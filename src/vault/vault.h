@@ -110,6 +110,10 @@ kr_status kr_vault_open(kr_store *store, const kr_keyring *keyring, kr_secure *p
 void kr_vault_free(kr_vault *vault);
 KR_DEFINE_FREEP(kr_vault_freep, kr_vault, kr_vault_free)
 
+/** The id of the master key that a vault needs, read without any key, unverified. */
+kr_status kr_vault_key_needed(kr_store *store, char out[KR_KEY_ID_BYTES + 1],
+                              kr_error *reterr) KR_MUST_USE;
+
 bool kr_vault_has_key(const kr_vault *vault);
 void kr_vault_uuid(const kr_vault *vault, uint8_t out[KR_VAULT_UUID_BYTES]);
 
