@@ -62,6 +62,9 @@ const kr_cli_option_row kr_cli_options[KR_CLI_N_OPTIONS] = {
     [KR_CLI_KEY_SOURCE] = {"key-source", "SOURCE", "file, passphrase, credential or environment"},
     [KR_CLI_FORMAT] = {"format", "FORMAT", "what the file is: env or json (default: by its name)"},
     [KR_CLI_REPLACE] = {"replace", NULL, "give secrets that have another value a new version"},
+    [KR_CLI_YES] = {"yes", NULL, "do it without asking"},
+    [KR_CLI_NEW_KEY] = {"new-key", "FILE", "take the first key of this key file"},
+    [KR_CLI_ALL] = {"all", NULL, "every organization"},
 };
 
 typedef struct kr_cli_reader {

@@ -10,6 +10,7 @@ sys.dont_write_bytecode = True
 import cases_custody  # noqa: E402
 import cases_home  # noqa: E402
 import cases_import  # noqa: E402
+import cases_keys  # noqa: E402
 import cases_language  # noqa: E402
 import cases_life  # noqa: E402
 import cases_redact  # noqa: E402
@@ -21,10 +22,12 @@ if __name__ == "__main__":
     cases = [
         cases_usage,
         cases_home,
+        cases_keys,
         cases_life,
         cases_language,
         cases_work,
         cases_redact,
         cases_custody,
+        cases_import,
     ]
     sys.exit(harness.main(cases))
