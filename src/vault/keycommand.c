@@ -120,7 +120,8 @@ static int kr_keycommand_spawn(const kr_keycommand *command, int pipe_fd, pid_t 
     if (error == 0)
       error = kr_keycommand_attributes(&attributes);
     if (error == 0)
-      error = posix_spawn(ret_pid, words[0], &actions, &attributes, words, environ);
+      error = posix_spawn(ret_pid, kr_keycommand_program(command), &actions, &attributes, words,
+                          environ);
     (void)posix_spawnattr_destroy(&attributes);
   }
   (void)posix_spawn_file_actions_destroy(&actions);

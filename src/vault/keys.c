@@ -162,8 +162,9 @@ static kr_status kr_root_need_key(const kr_keyring *keyring, kr_str needed, kr_e
     int n = snprintf(have + len, sizeof have - len, "%s%.*s", i == 0 ? "" : ", ", KR_FMT(id));
     len += n > 0 ? (size_t)n : 0;
   }
-  kr_status status = kr_fail(reterr, KR_UNTRUSTED, "wrong key from the %s: have key %s, need key %.*s",
-                             kr_key_source_noun(kr_keyring_source(keyring)), have, KR_FMT(needed));
+  kr_status status =
+      kr_fail(reterr, KR_UNTRUSTED, "wrong key from the %s: have key %s, need key %.*s",
+              kr_key_source_noun(kr_keyring_source(keyring)), have, KR_FMT(needed));
   kr_error_hint(reterr, "name the key of this vault, for example with --key FILE; `krosyn key "
                         "status` says why this one was taken");
   return status;
@@ -239,6 +240,7 @@ kr_status kr_vault_key_needed(kr_store *store, char out[KR_KEY_ID_BYTES + 1], kr
     return kr_fail(reterr, KR_NOT_FOUND, "this store holds no vault");
   KR_TRY(status);
   KR_TRY(kr_root_parse(bytes, &record, reterr));
+  /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): a record that parsed has one */
   memcpy(out, record.key_id.ptr, record.key_id.len);
   out[record.key_id.len] = '\0';
   return KR_OK;
