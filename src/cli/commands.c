@@ -78,7 +78,7 @@ const kr_cli_command kr_cli_commands[] = {
      1, 1, kr_cli_run_secret_policy},
     {"secret history", "NAME", "list the versions that are kept; never values", "",
      KR_CLI_BIT(KR_CLI_ENVIRONMENT), 1, 1, kr_cli_run_secret_history},
-    {"secret rollback", "NAME VERSION", "bring the value of an older version back",
+    {"secret rollback", "NAME N", "bring the value of version N back",
      "It becomes a new version, sealed anew, and is not shown. Runs take it from their next\n"
      "start on.\n",
      KR_CLI_BIT(KR_CLI_ENVIRONMENT), 2, 2, kr_cli_run_secret_rollback},

@@ -10,7 +10,7 @@
  * is derived from the master key alone, so that a wrong key is told apart from
  * a damaged record before anything is opened.
  */
-#include "vault/internal.h"
+#include "vault/known.h"
 
 #include <stdio.h>
 
@@ -276,6 +276,11 @@ kr_status kr_data_key_open(kr_vault *vault, kr_store_txn *txn, uint32_t org_id, 
   if (status == KR_NOT_FOUND)
     return kr_vault_corrupt(reterr, "data key %u of organization %u is gone", key_id, org_id);
   KR_TRY(status);
+  status = kr_known_data_key(vault, org_id, key_id, record, ret_key);
+  if (status == KR_NOMEM)
+    return kr_fail_nomem(reterr);
+  if (status == KR_OK)
+    return KR_OK;
   status = kr_data_key_aad(vault, org_id, key_id, &aad);
   if (status != KR_OK)
     return kr_buf_explain(&aad, status, "a data key", reterr);
@@ -284,6 +289,7 @@ kr_status kr_data_key_open(kr_vault *vault, kr_store_txn *txn, uint32_t org_id, 
     return kr_vault_corrupt(reterr, "data key %u of organization %u fails its integrity check",
                             key_id, org_id);
   KR_TRY(status);
+  kr_known_data_key_keep(vault, org_id, key_id, record, key);
   *ret_key = KR_TAKE(key);
   return KR_OK;
 }
