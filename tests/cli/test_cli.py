@@ -17,4 +17,13 @@ import cases_work  # noqa: E402
 import harness  # noqa: E402
 
 if __name__ == "__main__":
-    sys.exit(harness.main([cases_usage, cases_home, cases_life, cases_language, cases_work, cases_redact, cases_custody]))
+    cases = [
+        cases_usage,
+        cases_home,
+        cases_life,
+        cases_language,
+        cases_work,
+        cases_redact,
+        cases_custody,
+    ]
+    sys.exit(harness.main(cases))
