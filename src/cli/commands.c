@@ -28,8 +28,8 @@ const kr_cli_command kr_cli_commands[] = {
      "overwritten. Bring it to where the key will come from, try it with `krosyn key status`,\n"
      "and keep a copy in a safe place.\n"
      "\n"
-     "  krosyn key new /root/krosyn.key\n"
-     "  systemd-creds encrypt /root/krosyn.key /etc/credstore.encrypted/krosyn.key\n",
+     "  krosyn key new krosyn.key\n"
+     "  systemd-creds encrypt krosyn.key /etc/credstore.encrypted/krosyn.key\n",
      0, 1, 1, kr_cli_run_key_new},
     {"key status", "", "say which key is used, why, and whether it is the right one",
      "Shows no key and opens no value. Exits with 1 when the key is missing or wrong.\n"

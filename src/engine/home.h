@@ -25,7 +25,7 @@
  * The cost of a passphrase. Below the minimum a thief of the home guesses
  * cheaply; above the maximum a changed settings.json stops the machine.
  */
-#define KR_HOME_SCRYPT_N (1u << 17) /* with r = 8: 128 MiB, 0.3 s */
+#define KR_HOME_SCRYPT_N (1u << 17) /* with r = 8: 128 MiB */
 #define KR_HOME_SCRYPT_R 8u
 #define KR_HOME_SCRYPT_P 1u
 #define KR_HOME_SCRYPT_MAX_N (1u << 20)
