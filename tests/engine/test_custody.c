@@ -105,7 +105,7 @@ static void record(const char *key) {
   old[len] = '\0';
   const char *store = strstr(old, "\"store\": \"");
   assert_non_null(store);
-  (void)snprintf(content, sizeof content, "{\"format\": 0, %.*s, \"key\": %s}\n",
+  (void)snprintf(content, sizeof content, "{\"format\": 1, %.*s, \"key\": %s}\n",
                  (int)(strlen("\"store\": \"") + 37), store, key);
   write_file(path, content, 0600);
 }
