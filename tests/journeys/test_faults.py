@@ -43,7 +43,7 @@ class Operation:
 
 class FaultCase(unittest.TestCase):
     def setUp(self):
-        self.folder = tempfile.mkdtemp(prefix="krosyn-faults-")
+        self.folder = faults.new_folder("krosyn-faults-")
         self.addCleanup(shutil.rmtree, self.folder, True)
         self.base = faults.Home(KROSYN, LIBRARY, os.path.join(self.folder, "base"))
         os.mkdir(self.base.folder)

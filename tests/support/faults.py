@@ -10,6 +10,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import tempfile
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -18,6 +19,11 @@ from search_home import find  # noqa: E402
 
 TIME_LIMIT_S = 60
 IS_LONG = bool(os.environ.get("KROSYN_TEST_LONG"))
+
+
+def new_folder(prefix):
+    """Where a sync costs nothing, if there is such a place."""
+    return tempfile.mkdtemp(prefix=prefix, dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
 
 
 class Done:
