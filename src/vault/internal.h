@@ -25,19 +25,20 @@
 #define KR_VAULT_RECORD_BYTES (128u * 1024u) /* ceiling of any record the vault writes */
 #define KR_VAULT_ORG_ID_MAX (UINT32_MAX - 1)
 
-#define KR_DOMAIN_HEAD KR_STR("krosyn/v0/head")
-#define KR_DOMAIN_ORG KR_STR("krosyn/v0/org")
-#define KR_DOMAIN_MANIFEST KR_STR("krosyn/v0/manifest")
-#define KR_DOMAIN_META KR_STR("krosyn/v0/secret-meta")
-#define KR_DOMAIN_VALUE KR_STR("krosyn/v0/secret-value")
-#define KR_DOMAIN_DATA_KEY KR_STR("krosyn/v0/data-key")
-#define KR_DOMAIN_ROOT KR_STR("krosyn/v0/store-key")
-#define KR_DOMAIN_ELEMENT KR_STR("krosyn/v0/sum-element")
-#define KR_DOMAIN_MASK KR_STR("krosyn/v0/sum-mask")
+#define KR_DOMAIN_HEAD KR_STR("krosyn/v1/head")
+#define KR_DOMAIN_ORG KR_STR("krosyn/v1/org")
+#define KR_DOMAIN_MANIFEST KR_STR("krosyn/v1/manifest")
+#define KR_DOMAIN_META KR_STR("krosyn/v1/secret-meta")
+#define KR_DOMAIN_VALUE KR_STR("krosyn/v1/secret-value")
+#define KR_DOMAIN_DATA_KEY KR_STR("krosyn/v1/data-key")
+#define KR_DOMAIN_ROOT KR_STR("krosyn/v1/store-key")
+#define KR_DOMAIN_ELEMENT KR_STR("krosyn/v1/sum-element")
+#define KR_DOMAIN_MASK KR_STR("krosyn/v1/sum-mask")
 
 /* ---- layout.c ---- */
 
-#define KR_STORE_NAME_BYTES (2 + 4 + KR_VAULT_NAME_BYTES + 1 + 4) /* the longest store key */
+#define KR_STORE_NAME_BYTES                                                                        \
+  (2 + 4 + KR_VAULT_NAME_BYTES + 1 + KR_ENVIRONMENT_BYTES + 1 + 4) /* the longest store key */
 
 typedef struct kr_vault_place {
   uint8_t bytes[KR_STORE_NAME_BYTES];
@@ -56,9 +57,9 @@ kr_vault_place kr_place_manifest(uint32_t org_id);
 kr_vault_place kr_place_data_keys(uint32_t org_id);
 kr_vault_place kr_place_data_key(uint32_t org_id, uint32_t key_id);
 kr_vault_place kr_place_metas(uint32_t org_id);
-kr_vault_place kr_place_meta(uint32_t org_id, kr_str name);
+kr_vault_place kr_place_meta(uint32_t org_id, kr_str name, kr_str environment);
 kr_vault_place kr_place_values(uint32_t org_id);
-kr_vault_place kr_place_value(uint32_t org_id, kr_str name, uint32_t version);
+kr_vault_place kr_place_value(uint32_t org_id, kr_str name, kr_str environment, uint32_t version);
 
 /* ---- keys.c ---- */
 
@@ -78,6 +79,40 @@ typedef struct kr_vault_seen {
   bool is_walked; /* its records were checked against its manifest */
 } kr_vault_seen;
 
+/* A sum modulo 2^256, big-endian. */
+typedef struct kr_sum {
+  uint8_t bytes[KR_VAULT_SUM_BYTES];
+} kr_sum;
+
+typedef struct kr_manifest {
+  uint64_t generation;
+  uint64_t n_records;
+  uint32_t n_secrets;
+  uint32_t data_key_id; /* the one new values are sealed under */
+  uint32_t next_key_id;
+  kr_sum sum; /* unmasked */
+} kr_manifest;
+
+/* Records seen before; see known.h. */
+#define KR_KNOWN_RECORD_BYTES 192u
+#define KR_KNOWN_MANIFESTS 16u
+#define KR_KNOWN_KEYS 16u
+
+typedef struct kr_known_manifest {
+  uint32_t org_id;
+  uint8_t record[KR_KNOWN_RECORD_BYTES];
+  size_t len; /* 0: none */
+  kr_manifest manifest;
+} kr_known_manifest;
+
+typedef struct kr_known_key {
+  uint32_t org_id;
+  uint32_t key_id;
+  uint8_t record[KR_KNOWN_RECORD_BYTES]; /* sealed */
+  size_t len;                            /* 0: none */
+  kr_secret *key;
+} kr_known_key;
+
 struct kr_vault {
   kr_store *store;
   kr_secure *pool;
@@ -89,6 +124,8 @@ struct kr_vault {
   size_t n_seen;
   size_t cap_seen;
   bool is_head_checked;
+  kr_known_manifest known_manifests[KR_KNOWN_MANIFESTS];
+  kr_known_key known_keys[KR_KNOWN_KEYS];
 };
 
 /** The root record: made once by create, opened by open. */
@@ -113,33 +150,26 @@ kr_status kr_vault_need_key(const kr_vault *vault, kr_error *reterr) KR_MUST_USE
 
 #define KR_VALUE_BUCKET_BYTES 64u
 
+/* Which value it is; all of it is in the associated data. */
+typedef struct kr_value_name {
+  uint32_t org_id;
+  kr_str name;
+  kr_str environment;
+  uint32_t version;
+} kr_value_name;
+
 kr_status kr_value_seal(kr_vault *vault, const kr_secret *data_key, uint32_t key_id,
-                        uint32_t org_id, kr_str name, uint32_t version, kr_str value,
-                        kr_buf *record, kr_error *reterr) KR_MUST_USE;
-kr_status kr_value_open(kr_vault *vault, kr_store_txn *txn, uint32_t org_id, kr_str name,
-                        uint32_t version, kr_str record, kr_secret **ret_value,
+                        const kr_value_name *name, kr_str value, kr_buf *record,
                         kr_error *reterr) KR_MUST_USE;
+kr_status kr_value_open(kr_vault *vault, kr_store_txn *txn, const kr_value_name *name,
+                        kr_str record, kr_secret **ret_value, kr_error *reterr) KR_MUST_USE;
 
 /* ---- manifest.c ---- */
-
-/* A sum modulo 2^256, big-endian. */
-typedef struct kr_sum {
-  uint8_t bytes[KR_VAULT_SUM_BYTES];
-} kr_sum;
 
 void kr_sum_add(kr_sum *sum, const kr_sum *element);
 void kr_sum_subtract(kr_sum *sum, const kr_sum *element);
 kr_status kr_sum_element(const kr_vault *vault, kr_str place, kr_str record, kr_sum *ret_element,
                          kr_error *reterr) KR_MUST_USE;
-
-typedef struct kr_manifest {
-  uint64_t generation;
-  uint64_t n_records;
-  uint32_t n_secrets;
-  uint32_t data_key_id; /* the one new values are sealed under */
-  uint32_t next_key_id;
-  kr_sum sum; /* unmasked */
-} kr_manifest;
 
 typedef struct kr_vault_head {
   uint64_t generation;
@@ -199,9 +229,8 @@ kr_status kr_org_parse(const kr_vault *vault, kr_str place, kr_str record, kr_or
 
 typedef struct kr_meta_record {
   kr_secret_meta meta;
-  uint32_t versions[KR_VAULT_VERSIONS_KEPT]; /* ascending */
-  int64_t created_ms[KR_VAULT_VERSIONS_KEPT];
-  uint32_t n_versions; /* from 1 */
+  kr_secret_version versions[KR_VAULT_VERSIONS_MAX]; /* ascending */
+  uint32_t n_versions;                               /* from 1 */
 } kr_meta_record;
 
 kr_status kr_meta_parse(const kr_vault *vault, uint32_t org_id, kr_str place, kr_str record,

@@ -10,7 +10,7 @@
  * is derived from the master key alone, so that a wrong key is told apart from
  * a damaged record before anything is opened.
  */
-#include "vault/internal.h"
+#include "vault/known.h"
 
 #include <stdio.h>
 
@@ -18,12 +18,12 @@
 #define KR_CHECK_BYTES 16u /* of the key-check value */
 #define KR_ROOT_BYTES 1024u
 
-#define KR_INFO_CHECK KR_STR("krosyn/v0/master/key-check")
-#define KR_INFO_MASTER_WRAP KR_STR("krosyn/v0/master/wrap")
-#define KR_INFO_WRAP KR_STR("krosyn/v0/store/wrap")
-#define KR_INFO_RECORD KR_STR("krosyn/v0/store/record-mac")
-#define KR_INFO_CHAIN KR_STR("krosyn/v0/store/event-chain")
-#define KR_INFO_SUM KR_STR("krosyn/v0/store/manifest-sum")
+#define KR_INFO_CHECK KR_STR("krosyn/v1/master/key-check")
+#define KR_INFO_MASTER_WRAP KR_STR("krosyn/v1/master/wrap")
+#define KR_INFO_WRAP KR_STR("krosyn/v1/store/wrap")
+#define KR_INFO_RECORD KR_STR("krosyn/v1/store/record-mac")
+#define KR_INFO_CHAIN KR_STR("krosyn/v1/store/event-chain")
+#define KR_INFO_SUM KR_STR("krosyn/v1/store/manifest-sum")
 
 kr_status kr_vault_need_key(const kr_vault *vault, kr_error *reterr) {
   if (vault->has_key)
@@ -246,6 +246,11 @@ kr_status kr_data_key_open(kr_vault *vault, kr_store_txn *txn, uint32_t org_id, 
   if (status == KR_NOT_FOUND)
     return kr_vault_corrupt(reterr, "data key %u of organization %u is gone", key_id, org_id);
   KR_TRY(status);
+  status = kr_known_data_key(vault, org_id, key_id, record, ret_key);
+  if (status == KR_NOMEM)
+    return kr_fail_nomem(reterr);
+  if (status == KR_OK)
+    return KR_OK;
   status = kr_data_key_aad(vault, org_id, key_id, &aad);
   if (status != KR_OK)
     return kr_buf_explain(&aad, status, "a data key", reterr);
@@ -254,6 +259,7 @@ kr_status kr_data_key_open(kr_vault *vault, kr_store_txn *txn, uint32_t org_id, 
     return kr_vault_corrupt(reterr, "data key %u of organization %u fails its integrity check",
                             key_id, org_id);
   KR_TRY(status);
+  kr_known_data_key_keep(vault, org_id, key_id, record, key);
   *ret_key = KR_TAKE(key);
   return KR_OK;
 }

@@ -9,10 +9,11 @@ sys.dont_write_bytecode = True
 
 import cases_home  # noqa: E402
 import cases_language  # noqa: E402
+import cases_life  # noqa: E402
 import cases_redact  # noqa: E402
 import cases_usage  # noqa: E402
 import cases_work  # noqa: E402
 import harness  # noqa: E402
 
 if __name__ == "__main__":
-    sys.exit(harness.main([cases_usage, cases_home, cases_language, cases_work, cases_redact]))
+    sys.exit(harness.main([cases_usage, cases_home, cases_life, cases_language, cases_work, cases_redact]))
