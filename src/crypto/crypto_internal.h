@@ -26,6 +26,9 @@ kr_status kr_crypto_hmac(kr_crypto_hash hash, kr_str key, const kr_str *parts, s
 /** KR_LIMIT when len is over KR_CRYPTO_INPUT_BYTES; what names the input ("plaintext"). */
 kr_status kr_crypto_check_len(size_t len, const char *what, kr_error *reterr) KR_MUST_USE;
 
+/** KR_NOMEM when OpenSSL had no memory to begin with: none of its functions may then be called. */
+kr_status kr_crypto_check_ready(kr_error *reterr) KR_MUST_USE;
+
 /** OpenSSL refused what cannot fail on valid input: KR_NOMEM when it says so, else KR_INTERNAL. */
 kr_status kr_crypto_fail(const char *operation, kr_error *reterr);
 

@@ -31,7 +31,9 @@ size_t kr_crypto_sealed_len(size_t plain_len) {
   return kr_crypto_padded_len(plain_len) + KR_SEAL_OVERHEAD_BYTES;
 }
 
+/* Before each operation: a key of the right size, and a crypto library to use it with. */
 static kr_status kr_crypto_key_check(const kr_secret *key, kr_error *reterr) {
+  KR_TRY(kr_crypto_check_ready(reterr));
   if (kr_secret_reveal(key).len == KR_KEY_BYTES)
     return KR_OK;
   return kr_fail(reterr, KR_INVALID, "an encryption key has %u bytes; this one does not",

@@ -36,9 +36,18 @@ kr_status kr_crypto_check_len(size_t len, const char *what, kr_error *reterr) {
   return kr_fail(reterr, KR_LIMIT, "%s is longer than %zu bytes", what, KR_CRYPTO_INPUT_BYTES);
 }
 
+/*
+ * Whether OpenSSL's context of the process was made: where memory ran out while
+ * it was, OpenSSL 3.0 goes on with one half made, and crashes in it.
+ */
+kr_status kr_crypto_check_ready(kr_error *reterr) {
+  return OSSL_LIB_CTX_get0_global_default() != NULL ? KR_OK : kr_fail_nomem(reterr);
+}
+
 /* A fresh context with the key in it; freeing it wipes OpenSSL's copies. */
 static kr_status kr_crypto_hmac_start(kr_crypto_hash hash, kr_str key, EVP_MAC_CTX **ret_ctx,
                                       kr_error *reterr) {
+  KR_TRY(kr_crypto_check_ready(reterr));
   KR_CLEANUP(kr_crypto_mac_freep) EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
   if (mac == NULL)
     return kr_crypto_fail("HMAC", reterr);
@@ -106,6 +115,7 @@ kr_status kr_crypto_hmac_sha256(kr_str key, kr_str bytes, uint8_t out[32], kr_er
 }
 
 kr_status kr_crypto_sha256(kr_str bytes, uint8_t out[32], kr_error *reterr) {
+  KR_TRY(kr_crypto_check_ready(reterr));
   unsigned written = 0;
   const uint8_t *ptr = bytes.ptr == NULL ? (const uint8_t *)"" : bytes.ptr;
   (void)ERR_set_mark();

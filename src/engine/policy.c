@@ -111,7 +111,7 @@ static kr_status kr_policy_check_one(const kr_run *run, uint32_t secret, const k
 }
 
 kr_status kr_policy_check(const kr_run *run, const kr_request *request, kr_error *reterr) {
-  char host[KR_POLICY_HOST_BYTES];
+  char host[KR_POLICY_HOST_BYTES] = "";
   bool is_host_known = false;
   bool has_rule = false;
   for (uint32_t i = 0; i < run->plan->names.count; i++)

@@ -51,6 +51,7 @@ typedef struct kr_lmdb_header {
   uint32_t page_bytes;
   uint16_t free_depth;
   uint64_t free_root;
+  uint64_t data_root;
   uint64_t last_page;
   uint64_t txn_id;
 } kr_lmdb_header;
@@ -126,6 +127,7 @@ static kr_status kr_lmdb_header_read(int fd, uint64_t offset, const char *direct
   kr_lmdb_header header = {.page_bytes = kr_lmdb_u32(page + 40),
                            .free_depth = kr_lmdb_u16(page + 46),
                            .free_root = kr_lmdb_u64(page + 80),
+                           .data_root = kr_lmdb_u64(page + 128),
                            .last_page = kr_lmdb_u64(page + 136),
                            .txn_id = kr_lmdb_u64(page + 144)};
   if (header.page_bytes < KR_LMDB_PAGE_MIN_BYTES || header.page_bytes > KR_LMDB_PAGE_MAX_BYTES ||
@@ -133,23 +135,31 @@ static kr_status kr_lmdb_header_read(int fd, uint64_t offset, const char *direct
     return kr_lmdb_damaged(directory, "has a damaged header (page size)", reterr);
   if (kr_lmdb_u16(page + 44) != KR_LMDB_FREE_FLAGS || kr_lmdb_u16(page + 92) != 0)
     return kr_lmdb_foreign(directory, "was not made by krosyn", reterr);
-  uint64_t data_root = kr_lmdb_u64(page + 128);
-  if (header.last_page == 0 ||
-      header.last_page >= KR_STORE_LMDB_MAP_MAX_BYTES / header.page_bytes ||
-      (header.free_root != KR_LMDB_NO_PAGE && header.free_root > header.last_page) ||
-      (data_root != KR_LMDB_NO_PAGE && data_root > header.last_page) ||
-      header.free_depth > KR_LMDB_DEPTH_MAX)
-    return kr_lmdb_damaged(directory, "has a damaged header (page numbers)", reterr);
   *ret_header = header;
   return KR_OK;
 }
 
+static bool kr_lmdb_header_fits(const kr_lmdb_header *header) {
+  return header->last_page != 0 &&
+         header->last_page < KR_STORE_LMDB_MAP_MAX_BYTES / header->page_bytes &&
+         (header->free_root == KR_LMDB_NO_PAGE || header->free_root <= header->last_page) &&
+         (header->data_root == KR_LMDB_NO_PAGE || header->data_root <= header->last_page) &&
+         header->free_depth <= KR_LMDB_DEPTH_MAX;
+}
+
+/*
+ * Page numbers count in the newer header alone. The other one may hold any:
+ * when LMDB cannot write a header it puts the old transaction and last page
+ * back over it, but not the old roots.
+ */
 static kr_status kr_lmdb_headers_read(int fd, const char *directory, kr_lmdb_header headers[2],
                                       kr_error *reterr) {
   KR_TRY(kr_lmdb_header_read(fd, 0, directory, &headers[0], reterr));
   KR_TRY(kr_lmdb_header_read(fd, headers[0].page_bytes, directory, &headers[1], reterr));
   if (headers[0].page_bytes != headers[1].page_bytes)
     return kr_lmdb_damaged(directory, "has two headers that differ", reterr);
+  if (!kr_lmdb_header_fits(&headers[headers[0].txn_id < headers[1].txn_id]))
+    return kr_lmdb_damaged(directory, "has a damaged header (page numbers)", reterr);
   return KR_OK;
 }
 
@@ -278,6 +288,8 @@ kr_status kr_store_lmdb_check_length(const char *directory, int fd, uint64_t txn
   /* Two later commits of other processes: the file is in use and has grown past ours. */
   if (header == NULL)
     header = headers[0].txn_id > headers[1].txn_id ? &headers[0] : &headers[1];
+  if (!kr_lmdb_header_fits(header))
+    return kr_lmdb_damaged(directory, "has a damaged header (page numbers)", reterr);
   uint64_t n_pages = (uint64_t)file.st_size / header->page_bytes;
   if (n_pages > header->last_page)
     return KR_OK;

@@ -3,8 +3,8 @@
  * store_lmdb.c - opening and closing an environment. The order matters:
  *
  *   1. the directory is there, or made; not on a network or FUSE file system
- *   2. under the process's lock: the data file is not open here already,
- *      is a plain file, and its header is sound (check.c)
+ *   2. under the process's lock, and in turn with other processes: the data file is not open here
+ * already, is a plain file, and its header is sound (check.c)
  *   3. mdb_env_open; slots of dead readers freed
  *   4. in a first read transaction: the file is as long as its pages need
  *
@@ -22,6 +22,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 static const kr_store_engine kr_store_lmdb_engine;
@@ -193,15 +194,43 @@ static void kr_store_lmdb_free(kr_store_lmdb *store) {
   kr_heap_memory()->release(store, sizeof *store);
 }
 
+/*
+ * One process at a time opens a store; closing the descriptor ends its turn.
+ * LMDB alone is not enough: the first to open clears lock.mdb under an
+ * exclusive lock, and if it is killed before it has filled in the number of the
+ * newest transaction, one that waits for it goes on with 0, reads the past and
+ * writes over what was committed. A lock of flock(2) falls after all record
+ * locks of a killed process, so whoever comes next finds lock.mdb free, and
+ * clears it anew.
+ */
+static int kr_store_lmdb_wait_turn(const char *directory) {
+  int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0)
+    return -1;
+  int code = flock(fd, LOCK_EX);
+  while (code != 0 && errno == EINTR)
+    code = flock(fd, LOCK_EX);
+  if (code == 0)
+    return fd;
+  int saved = errno;
+  (void)close(fd);
+  errno = saved;
+  return -1;
+}
+
 static kr_status kr_store_lmdb_open_listed(kr_store_lmdb *store,
                                            const kr_store_lmdb_options *options,
                                            const kr_store_lmdb_files *files, kr_error *reterr) {
   (void)pthread_mutex_lock(&kr_store_lmdb_list_mutex);
-  kr_status status = kr_store_lmdb_open_locked(store, options, files, reterr);
+  int turn = kr_store_lmdb_wait_turn(store->path);
+  kr_status status = turn >= 0 ? kr_store_lmdb_open_locked(store, options, files, reterr)
+                               : kr_store_lmdb_fail(store->path, errno, "open", reterr);
   if (status != KR_OK && store->env != NULL) {
     mdb_env_close(store->env);
     store->env = NULL;
   }
+  if (turn >= 0)
+    (void)close(turn);
   (void)pthread_mutex_unlock(&kr_store_lmdb_list_mutex);
   return status;
 }
