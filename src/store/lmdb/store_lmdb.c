@@ -84,6 +84,7 @@ static int kr_store_lmdb_open_env(kr_store_lmdb *store, size_t map_bytes) {
     code = mdb_env_set_maxreaders(store->env, KR_STORE_LMDB_READERS);
   /* Readers are tied to their transaction, not to the thread; everything else as it comes. */
   unsigned flags = MDB_NOTLS | (store->is_read_only ? MDB_RDONLY : 0u);
+  flags |= store->is_unshared ? MDB_NOLOCK : 0u;
   if (code == MDB_SUCCESS)
     code = mdb_env_open(store->env, store->path, flags, 0600);
   return code;
@@ -237,6 +238,7 @@ kr_status kr_store_lmdb_open(kr_str path, const kr_store_lmdb_options *options,
                              kr_store **ret_store, kr_error *reterr) {
   KR_ASSERT(options != NULL && ret_store != NULL);
   KR_ASSERT(!(options->is_create && options->is_read_only));
+  KR_ASSERT(options->is_read_only || !options->is_unshared);
   kr_store_lmdb *store = kr_heap_memory()->alloc(sizeof *store);
   if (store == NULL)
     return kr_fail_nomem(reterr);
@@ -244,6 +246,7 @@ kr_status kr_store_lmdb_open(kr_str path, const kr_store_lmdb_options *options,
   store->base.engine = &kr_store_lmdb_engine;
   store->pid = getpid();
   store->is_read_only = options->is_read_only;
+  store->is_unshared = options->is_unshared;
   kr_store_lmdb_files files;
   kr_status status = kr_store_lmdb_prepare(store, path, &files, reterr);
   if (status != KR_OK) {
@@ -286,4 +289,5 @@ static const kr_store_engine kr_store_lmdb_engine = {
     .scan = kr_store_lmdb_scan,
     .next = kr_store_lmdb_next,
     .scan_end = kr_store_lmdb_scan_end,
+    .copy = kr_store_lmdb_copy,
 };

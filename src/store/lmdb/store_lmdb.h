@@ -8,6 +8,7 @@
 typedef struct kr_store_lmdb_options {
   bool is_create; /* create the directory (0700) and files (0600); KR_EXISTS when there */
   bool is_read_only;
+  bool is_unshared; /* with is_read_only: nobody writes it, as in a backup; makes no lock file */
   size_t map_bytes; /* reserved address space; 0: KR_STORE_LMDB_MAP_BYTES */
 } kr_store_lmdb_options;
 

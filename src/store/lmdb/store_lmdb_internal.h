@@ -6,6 +6,7 @@
  *   gate.c        who may have a transaction open; growth of the map
  *   txn.c         transactions, reading and writing
  *   cursor.c      scans
+ *   copy.c        compact copies
  *   check.c       the data file looked at without the map, before it is trusted
  *   place.c       directories and file systems
  *   fail.c        LMDB's codes to statuses and messages
@@ -41,6 +42,7 @@ typedef struct kr_store_lmdb {
   ino_t inode;
   pid_t pid; /* of the process that opened it */
   bool is_read_only;
+  bool is_unshared;
   pthread_mutex_t gate; /* over what follows */
   pthread_cond_t gate_idle;
   size_t n_open;
@@ -88,6 +90,10 @@ kr_status kr_store_lmdb_scan(kr_store_txn *base, kr_str prefix, kr_str from, boo
 kr_status kr_store_lmdb_next(kr_store_cursor *base, kr_str *ret_key, kr_str *ret_value,
                              kr_error *reterr);
 void kr_store_lmdb_scan_end(kr_store_cursor *base);
+
+/* copy.c: the engine's function, and the same into an open, empty file, which is synced */
+kr_status kr_store_lmdb_copy(kr_store *base, kr_str directory, kr_error *reterr);
+kr_status kr_store_lmdb_copy_to(kr_store_lmdb *store, int fd, kr_error *reterr) KR_MUST_USE;
 
 /* place.c */
 
