@@ -69,3 +69,21 @@ kr_vault_place kr_place_value(uint32_t org_id, kr_str name, uint32_t version) {
   kr_place_u32(&place, version);
   return place;
 }
+
+bool kr_place_read_org(kr_str at, uint32_t *ret_org_id, kr_str *ret_rest) {
+  kr_wire_reader reader = kr_wire_reader_init(at);
+  (void)kr_wire_get_bytes(&reader, 2);
+  *ret_org_id = kr_wire_get_u32(&reader);
+  *ret_rest = reader.rest;
+  return !reader.is_bad;
+}
+
+bool kr_place_read_value(kr_str rest, kr_str *ret_name, uint32_t *ret_version) {
+  size_t end = kr_str_find(rest, kr_str_from("", 1), 0);
+  if (end == SIZE_MAX)
+    return false;
+  kr_wire_reader reader = kr_wire_reader_init(kr_str_skip(rest, end + 1));
+  *ret_name = kr_str_slice(rest, 0, end);
+  *ret_version = kr_wire_get_u32(&reader);
+  return kr_wire_is_end(&reader) && kr_vault_name_check(*ret_name, NULL) == KR_OK;
+}

@@ -77,16 +77,19 @@ static kr_status kr_value_copy(kr_secure *pool, kr_str value, kr_secret **ret_va
   return KR_OK;
 }
 
-kr_status kr_value_open(kr_vault *vault, kr_store_txn *txn, uint32_t org_id, kr_str name,
-                        uint32_t version, kr_str record, kr_secret **ret_value, kr_error *reterr) {
-  KR_CLEANUP(kr_secret_freep) kr_secret *data_key = NULL;
+bool kr_value_key_id(kr_str record, uint32_t *ret_key_id) {
+  kr_wire_reader reader = kr_wire_reader_init(record);
+  *ret_key_id = kr_wire_get_u32(&reader);
+  return !reader.is_bad;
+}
+
+kr_status kr_value_open_with(kr_vault *vault, const kr_secret *data_key, uint32_t org_id,
+                             kr_str name, uint32_t version, kr_str record, kr_secret **ret_value,
+                             kr_error *reterr) {
   KR_CLEANUP(kr_secret_freep) kr_secret *plain = NULL;
   KR_CLEANUP(kr_buf_done) kr_buf aad = KR_BUF_INIT(KR_VALUE_AAD_BYTES, NULL);
   kr_wire_reader reader = kr_wire_reader_init(record);
   uint32_t key_id = kr_wire_get_u32(&reader);
-  if (reader.is_bad)
-    return kr_vault_corrupt(reterr, "secret %.*s, version %u, is cut short", KR_FMT(name), version);
-  KR_TRY(kr_data_key_open(vault, txn, org_id, key_id, &data_key, reterr));
   kr_status status = kr_value_aad(vault, org_id, name, version, key_id, &aad);
   if (status != KR_OK)
     return kr_buf_explain(&aad, status, "a stored secret", reterr);
@@ -98,4 +101,14 @@ kr_status kr_value_open(kr_vault *vault, kr_store_txn *txn, uint32_t org_id, kr_
                             KR_FMT(name), version);
   KR_TRY(status);
   return kr_value_copy(vault->pool, value, ret_value, reterr);
+}
+
+kr_status kr_value_open(kr_vault *vault, kr_store_txn *txn, uint32_t org_id, kr_str name,
+                        uint32_t version, kr_str record, kr_secret **ret_value, kr_error *reterr) {
+  KR_CLEANUP(kr_secret_freep) kr_secret *data_key = NULL;
+  uint32_t key_id = 0;
+  if (!kr_value_key_id(record, &key_id))
+    return kr_vault_corrupt(reterr, "secret %.*s, version %u, is cut short", KR_FMT(name), version);
+  KR_TRY(kr_data_key_open(vault, txn, org_id, key_id, &data_key, reterr));
+  return kr_value_open_with(vault, data_key, org_id, name, version, record, ret_value, reterr);
 }
