@@ -123,10 +123,10 @@ static kr_status kr_log_head(kr_log_walk *walk, kr_error *reterr) {
   if (status == KR_OK)
     return KR_OK;
   KR_TRY(kr_log_note(walk, 0, 0, status, &error, reterr));
-  /* If a page could not be read, the transaction is spent. */
+  /* If a page could not be read, the transaction is spent, and this begins another. */
   kr_str record = {0};
-  (void)kr_store_get_readable(&walk->reading, KR_STR("eh"), &record, NULL);
-  return KR_OK;
+  status = kr_store_get_readable(&walk->reading, KR_STR("eh"), &record, NULL);
+  return status == KR_NOMEM ? kr_fail_nomem(reterr) : KR_OK;
 }
 
 static kr_status kr_log_events(kr_log_walk *walk, kr_error *reterr) {

@@ -64,10 +64,19 @@ static kr_status kr_store_walk_run(kr_store_walk *walk, bool is_reverse, kr_erro
   return status == KR_NOMEM ? status : KR_OK;
 }
 
+/* A transaction may have been spent before, by a read of the caller's: then once more. */
+static kr_status kr_store_walk_forwards(kr_store_walk *walk, kr_error *reterr) {
+  KR_TRY(kr_store_walk_run(walk, false, reterr));
+  if (walk->is_whole || walk->last_len > 0)
+    return KR_OK;
+  KR_TRY(kr_store_reading_again(walk->reading, reterr));
+  return kr_store_walk_run(walk, false, reterr);
+}
+
 kr_status kr_store_each_readable(kr_store_reading *reading, kr_str prefix, kr_store_visit visit,
                                  void *ctx, bool *ret_is_whole, kr_error *reterr) {
   kr_store_walk walk = {.reading = reading, .prefix = prefix, .visit = visit, .ctx = ctx};
-  KR_TRY(kr_store_walk_run(&walk, false, reterr));
+  KR_TRY(kr_store_walk_forwards(&walk, reterr));
   *ret_is_whole = walk.is_whole;
   if (walk.is_whole)
     return KR_OK;
@@ -78,9 +87,11 @@ kr_status kr_store_each_readable(kr_store_reading *reading, kr_str prefix, kr_st
 
 kr_status kr_store_get_readable(kr_store_reading *reading, kr_str key, kr_str *ret_value,
                                 kr_error *reterr) {
-  kr_status status = kr_store_get(reading->txn, key, ret_value, reterr);
-  if (status == KR_OK || status == KR_NOT_FOUND || status == KR_NOMEM)
-    return status;
-  KR_TRY(kr_store_reading_again(reading, reterr));
+  for (unsigned i = 0; i < 2; i++) {
+    kr_status status = kr_store_get(reading->txn, key, ret_value, reterr);
+    if (status == KR_OK || status == KR_NOT_FOUND || status == KR_NOMEM)
+      return status;
+    KR_TRY(kr_store_reading_again(reading, reterr));
+  }
   return KR_CORRUPT;
 }
