@@ -57,10 +57,12 @@ static void kr_bench_set_one(kr_bench_vault *work, kr_store_txn *txn, unsigned i
   KR_CLEANUP(kr_secret_freep) kr_secret *value = NULL;
   kr_bench_need(kr_secret_new(work->pool, VALUE_BYTES, &value), "secret", &error);
   memcpy(kr_secret_writable(value), work->plain[index], VALUE_BYTES);
-  kr_bench_need(kr_vault_secret_set(work->vault, txn, &work->org, kr_str_cstr(work->names[index]),
-                                    value, KR_STR(""), kr_clock_wall_ms(kr_clock_system()), &meta,
-                                    &error),
-                "set", &error);
+  const kr_secret_saving saving = {.name = kr_str_cstr(work->names[index]),
+                                   .value = value,
+                                   .by = KR_STR("bench"),
+                                   .now_ms = kr_clock_wall_ms(kr_clock_system())};
+  kr_bench_need(kr_vault_secret_set(work->vault, txn, &work->org, &saving, &meta, &error), "set",
+                &error);
 }
 
 static void kr_bench_get(void *ctx) {
@@ -70,9 +72,9 @@ static void kr_bench_get(void *ctx) {
   kr_secret *value = NULL;
   kr_store_txn *txn = kr_bench_begin(work, KR_STORE_READ);
   kr_str name = kr_str_cstr(work->names[kr_bench_next(work)]);
-  kr_bench_need(
-      kr_vault_secret_open(work->vault, txn, &work->org, name, 0, &value, &version, &error), "get",
-      &error);
+  kr_bench_need(kr_vault_secret_open(work->vault, txn, &work->org, name, KR_STR(""), 0, &value,
+                                     &version, &error),
+                "get", &error);
   kr_store_abort(txn);
   kr_bench_keep(value);
   kr_secret_free(value);

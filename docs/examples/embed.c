@@ -57,8 +57,8 @@ static void save_secret(kr_engine *engine, const char *name, const char *value) 
   kr_secret *secret = NULL; /* locked memory; a real program reads it from a descriptor */
   kr_secret_set_result result = {0};
   need(kr_secret_copy(engine, text(value), &secret, &error), &error);
-  need(kr_engine_secret_set(engine, text("default"), text(name), secret, text("an example"),
-                            &result, &error),
+  need(kr_engine_secret_set(engine, text("default"), text(name), (kr_str){0}, secret,
+                            text("an example"), &result, &error),
        &error);
   kr_secret_free(secret);
   printf("saved: %s, version %u\n", name, (unsigned)result.version);

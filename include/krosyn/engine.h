@@ -142,12 +142,41 @@ KR_API kr_status kr_secret_copy(kr_engine *engine, kr_str bytes, kr_secret **ret
                                 kr_error *reterr) KR_MUST_USE;
 KR_API void kr_secret_free(kr_secret *secret);
 
+/** Where in a request a secret may stand; bits of kr_secret_rules.positions. */
+#define KR_SECRET_IN_HEADER 1u
+#define KR_SECRET_IN_PATH 2u /* of the URL, its host included */
+#define KR_SECRET_IN_QUERY 4u
+#define KR_SECRET_IN_BODY 8u
+
+/** What holds for a secret beside its value. */
+typedef struct kr_secret_rules {
+  int64_t expires_ms;  /* since 1970 UTC; from then on runs are refused; 0: never */
+  const char *hosts;   /* "api.example.com *.example.org", lower case; "": any */
+  uint32_t positions;  /* KR_SECRET_IN_...; 0: anywhere */
+  uint32_t min_search; /* a shorter value is redacted by position alone; 0: 4 bytes; at most 64 */
+  uint32_t keep;       /* versions, 1 to 50; 10 when nothing was said */
+} kr_secret_rules;
+
+/** A connector that used a secret. */
+typedef struct kr_secret_usage {
+  const char *connector; /* its name, redacted */
+  int64_t time_ms;       /* the last time, to a minute */
+  uint32_t version;
+} kr_secret_usage;
+
 typedef struct kr_secret_info {
   const char *name;
+  const char *environment; /* "": the default */
   const char *description; /* "" when none */
   uint32_t version;
+  uint32_t oldest; /* the oldest version kept */
   int64_t created_ms;
-  int64_t updated_ms;
+  int64_t updated_ms; /* of value, description or rules */
+  const char *created_by;
+  const char *updated_by;
+  kr_secret_rules rules;
+  const kr_secret_usage *uses; /* newest first */
+  size_t n_uses;               /* at most 16 */
 } kr_secret_info;
 typedef kr_status (*kr_secret_info_visit)(void *ctx, const kr_secret_info *info);
 
@@ -160,18 +189,51 @@ typedef struct kr_secret_set_result {
   bool is_placeholder;  /* looks like what examples hold instead of a secret: changeme, <token> */
 } kr_secret_set_result;
 
+/*
+ * A secret is known by its name and its environment (1 to 32 of a-z, 0-9, '-';
+ * empty: the default). A run in an environment gets the secret of that
+ * environment, else the default one.
+ */
+
 /** Save (create or replace). @description ptr NULL keeps the one there is. */
 KR_API kr_status kr_engine_secret_set(kr_engine *engine, kr_str org, kr_str name,
-                                      const kr_secret *value, kr_str description,
-                                      kr_secret_set_result *ret_result,
+                                      kr_str environment, const kr_secret *value,
+                                      kr_str description, kr_secret_set_result *ret_result,
                                       kr_error *reterr) KR_MUST_USE;
 KR_API kr_status kr_engine_secret_show(kr_engine *engine, kr_str org, kr_str name,
-                                       kr_secret_info_visit visit, void *ctx,
+                                       kr_str environment, kr_secret_info_visit visit, void *ctx,
                                        kr_error *reterr) KR_MUST_USE;
 KR_API kr_status kr_engine_secret_each(kr_engine *engine, kr_str org, kr_secret_info_visit visit,
                                        void *ctx, kr_error *reterr) KR_MUST_USE;
+
+/** @visit  Optional: called once, before, with what is deleted and which connectors used it. */
 KR_API kr_status kr_engine_secret_delete(kr_engine *engine, kr_str org, kr_str name,
+                                         kr_str environment, kr_secret_info_visit visit, void *ctx,
                                          kr_error *reterr) KR_MUST_USE;
+
+/** Replace the rules. KR_INVALID, KR_LIMIT: a rule is not well-formed. Lowering keep removes. */
+KR_API kr_status kr_engine_secret_set_rules(kr_engine *engine, kr_str org, kr_str name,
+                                            kr_str environment, const kr_secret_rules *rules,
+                                            kr_error *reterr) KR_MUST_USE;
+
+/** Make an older version's value the newest, sealed anew and never shown. */
+KR_API kr_status kr_engine_secret_rollback(kr_engine *engine, kr_str org, kr_str name,
+                                           kr_str environment, uint32_t version,
+                                           uint32_t *ret_version, kr_error *reterr) KR_MUST_USE;
+
+/** One kept version; borrowed for the visit. */
+typedef struct kr_secret_version_info {
+  uint32_t version;
+  uint32_t from; /* the version whose value was brought back; 0: a value was saved */
+  int64_t created_ms;
+  const char *by;
+} kr_secret_version_info;
+typedef kr_status (*kr_secret_version_visit)(void *ctx, const kr_secret_version_info *info);
+
+/** The kept versions, newest first. */
+KR_API kr_status kr_engine_secret_history(kr_engine *engine, kr_str org, kr_str name,
+                                          kr_str environment, kr_secret_version_visit visit,
+                                          void *ctx, kr_error *reterr) KR_MUST_USE;
 
 #ifdef __cplusplus
 }

@@ -37,7 +37,7 @@ extern "C" {
 typedef struct kr_redact_set kr_redactor_set;
 typedef struct kr_redact_builder kr_redactor_builder;
 
-#define KR_REDACTOR_NAME_BYTES 160u           /* of the name of a value */
+#define KR_REDACTOR_NAME_BYTES 200u           /* of the name of a value */
 #define KR_REDACTOR_VALUE_BYTES (64u * 1024u) /* of one value */
 #define KR_REDACTOR_SET_VALUES 100000u        /* in one set */
 #define KR_REDACTOR_SET_BYTES (16u << 20)     /* of all values of one set */

@@ -44,11 +44,12 @@ typedef kr_status (*kr_landing_visit)(void *ctx, const kr_landing *landing);
 
 /** Compile a template and render it without any key or value; secrets show as [REDACTED]. */
 typedef struct kr_preview_options {
-  kr_engine *engine; /* NULL: every named secret counts as present */
-  kr_str org;        /* used with engine: a secret that does not exist is KR_MISSING */
-  const char *sink;  /* "text" when NULL */
-  kr_str text;       /* the template */
-  kr_str payload;    /* JSON texts; empty: none */
+  kr_engine *engine;  /* NULL: every named secret counts as present */
+  kr_str org;         /* used with engine: a secret that does not exist is KR_MISSING */
+  kr_str environment; /* of the secrets; empty: the default */
+  const char *sink;   /* "text" when NULL */
+  kr_str text;        /* the template */
+  kr_str payload;     /* JSON texts; empty: none */
   kr_str lookup;
   kr_str processed;
 } kr_preview_options;
@@ -117,9 +118,10 @@ KR_API kr_status kr_check(kr_engine *engine_or_null, kr_str org, kr_str connecto
 
 typedef struct kr_run_options {
   kr_str org;
-  kr_str connector; /* its JSON text */
-  kr_str payload;   /* JSON text; ptr NULL: the connector's example_payload */
-  kr_str lookup;    /* dry run only: JSON text that stands for the lookup's answer */
+  kr_str environment; /* whose secrets are preferred to the default ones; empty: none */
+  kr_str connector;   /* its JSON text */
+  kr_str payload;     /* JSON text; ptr NULL: the connector's example_payload */
+  kr_str lookup;      /* dry run only: JSON text that stands for the lookup's answer */
   bool allow_private;
   bool is_dry; /* no network, no key, nothing stored */
 } kr_run_options;

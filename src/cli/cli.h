@@ -47,10 +47,16 @@ typedef enum kr_cli_option {
   KR_CLI_TOKENS,
   KR_CLI_AST,
   KR_CLI_CODE,
+  KR_CLI_ENVIRONMENT,
+  KR_CLI_EXPIRES,
+  KR_CLI_HOSTS,
+  KR_CLI_POSITIONS,
+  KR_CLI_MIN_SEARCH,
+  KR_CLI_KEEP,
   KR_CLI_N_OPTIONS
 } kr_cli_option;
 
-#define KR_CLI_BIT(option) (1u << (unsigned)(option))
+#define KR_CLI_BIT(option) (UINT64_C(1) << (unsigned)(option))
 #define KR_CLI_GLOBAL_OPTIONS                                                                      \
   (KR_CLI_BIT(KR_CLI_HOME) | KR_CLI_BIT(KR_CLI_KEY) | KR_CLI_BIT(KR_CLI_ORG) |                     \
    KR_CLI_BIT(KR_CLI_JSON) | KR_CLI_BIT(KR_CLI_HELP) | KR_CLI_BIT(KR_CLI_VERSION))
@@ -62,7 +68,7 @@ typedef struct kr_cli_command {
   const char *arguments; /* as help shows them; "" when none */
   const char *phrase;    /* one line of --help */
   const char *details;   /* lines of the command's own help, each ended by a newline */
-  unsigned options;      /* KR_CLI_BIT of each, beside the global ones */
+  uint64_t options;      /* KR_CLI_BIT of each, beside the global ones */
   size_t min_arguments;
   size_t max_arguments;
   int (*run)(kr_cli *cli);
@@ -131,6 +137,7 @@ kr_status kr_cli_no_home(kr_error *error);
 /** Open the home. without_key: names only; then a home that does not exist gives NULL. */
 kr_status kr_cli_open(kr_cli *cli, bool without_key, kr_engine **ret_engine, kr_error *error);
 kr_str kr_cli_org(const kr_cli *cli);
+kr_str kr_cli_secret_environment(const kr_cli *cli);
 void kr_cli_engine_done(kr_engine **engine);
 
 /* input.c: files read whole, into memory that is wiped when released */
@@ -272,6 +279,10 @@ int kr_cli_run_secret_set(kr_cli *cli);
 int kr_cli_run_secret_list(kr_cli *cli);
 int kr_cli_run_secret_show(kr_cli *cli);
 int kr_cli_run_secret_delete(kr_cli *cli);
+int kr_cli_run_secret_policy(kr_cli *cli);
+int kr_cli_run_secret_history(kr_cli *cli);
+int kr_cli_run_secret_rollback(kr_cli *cli);
+int kr_cli_bad_secret_name(const kr_cli *cli, const char *problem);
 int kr_cli_run_check(kr_cli *cli);
 int kr_cli_run_render(kr_cli *cli);
 int kr_cli_run_run(kr_cli *cli);

@@ -169,6 +169,7 @@ int kr_cli_run_render(kr_cli *cli) {
   kr_preview_options options = {
       .engine = render.engine,
       .org = kr_cli_org(cli),
+      .environment = kr_cli_secret_environment(cli),
       .sink = sink,
       .text = render.source,
       .payload = kr_cli_bytes_str(&render.payload),

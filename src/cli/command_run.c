@@ -106,6 +106,7 @@ int kr_cli_run_run(kr_cli *cli) {
     return kr_cli_fail(cli, &error, NULL);
   kr_run_options options = {
       .org = kr_cli_org(cli),
+      .environment = kr_cli_secret_environment(cli),
       .connector = kr_cli_bytes_str(&running.connector),
       .payload = kr_cli_given(cli, KR_CLI_PAYLOAD, &running.payload),
       .lookup = kr_cli_given(cli, KR_CLI_LOOKUP, &running.lookup),

@@ -37,13 +37,32 @@ const kr_cli_command kr_cli_commands[] = {
      "  krosyn secret set CRM_API_KEY --description 'CRM, read only'\n"
      "  pass crm/api | krosyn secret set CRM_API_KEY\n"
      "  krosyn secret set TLS_KEY --file key.pem\n",
-     KR_CLI_BIT(KR_CLI_DESCRIPTION) | KR_CLI_BIT(KR_CLI_FILE), 1, 1, kr_cli_run_secret_set},
+     KR_CLI_BIT(KR_CLI_DESCRIPTION) | KR_CLI_BIT(KR_CLI_FILE) | KR_CLI_BIT(KR_CLI_ENVIRONMENT), 1,
+     1, kr_cli_run_secret_set},
     {"secret list", "", "list names, versions and descriptions; never values", "", 0, 0, 0,
      kr_cli_run_secret_list},
-    {"secret show", "NAME", "show what is known of a secret, but its value", "", 0, 1, 1,
-     kr_cli_run_secret_show},
-    {"secret delete", "NAME", "delete a secret and all its versions", "", 0, 1, 1,
-     kr_cli_run_secret_delete},
+    {"secret show", "NAME", "show what is known of a secret, but its value", "",
+     KR_CLI_BIT(KR_CLI_ENVIRONMENT), 1, 1, kr_cli_run_secret_show},
+    {"secret policy", "NAME", "say where a secret may go, until when, and what is kept",
+     "A run that would take a secret to another host or place fails before it is sent; so does\n"
+     "every run of a secret that has expired. Allowed hosts have no scheme, port or path; *.\n"
+     "stands for any name before the dot. What is not named stays as it is.\n"
+     "\n"
+     "  krosyn secret policy CRM_API_KEY --hosts api.crm.example --positions header\n"
+     "  krosyn secret policy CRM_API_KEY --expires 2027-01-31 --keep 3\n"
+     "  krosyn secret policy CRM_API_KEY --hosts any --expires never\n",
+     KR_CLI_BIT(KR_CLI_ENVIRONMENT) | KR_CLI_BIT(KR_CLI_EXPIRES) | KR_CLI_BIT(KR_CLI_HOSTS) |
+         KR_CLI_BIT(KR_CLI_POSITIONS) | KR_CLI_BIT(KR_CLI_MIN_SEARCH) | KR_CLI_BIT(KR_CLI_KEEP),
+     1, 1, kr_cli_run_secret_policy},
+    {"secret history", "NAME", "list the versions that are kept; never values", "",
+     KR_CLI_BIT(KR_CLI_ENVIRONMENT), 1, 1, kr_cli_run_secret_history},
+    {"secret rollback", "NAME VERSION", "bring the value of an older version back",
+     "It becomes a new version, sealed anew, and is not shown. Runs take it from their next\n"
+     "start on.\n",
+     KR_CLI_BIT(KR_CLI_ENVIRONMENT), 2, 2, kr_cli_run_secret_rollback},
+    {"secret delete", "NAME", "delete a secret and all its versions",
+     "Names the connectors that used it: their runs will fail.\n", KR_CLI_BIT(KR_CLI_ENVIRONMENT),
+     1, 1, kr_cli_run_secret_delete},
     {"check", "FILE|FOLDER...", "compile every field of connectors and say what is wrong",
      "Of a folder every file *.json in it is checked. Also lists which secrets, data and\n"
      "hosts each connector uses, and what each field costs and gives at most (inputs in\n"
@@ -57,7 +76,7 @@ const kr_cli_command kr_cli_commands[] = {
      "  krosyn render --payload order.json -- 'Order $payload.id for $payload.name'\n"
      "  krosyn render --sink header --json -- 'Bearer $secret.CRM_API_KEY'\n",
      KR_CLI_BIT(KR_CLI_SINK) | KR_CLI_BIT(KR_CLI_TEMPLATE) | KR_CLI_BIT(KR_CLI_PAYLOAD) |
-         KR_CLI_BIT(KR_CLI_LOOKUP) | KR_CLI_BIT(KR_CLI_PROCESSED),
+         KR_CLI_BIT(KR_CLI_LOOKUP) | KR_CLI_BIT(KR_CLI_PROCESSED) | KR_CLI_BIT(KR_CLI_ENVIRONMENT),
      0, 1, kr_cli_run_render},
     {"functions", "[NAME]", "list the functions of templates, with an example each", "", 0, 0, 1,
      kr_cli_run_functions},
@@ -75,7 +94,7 @@ const kr_cli_command kr_cli_commands[] = {
      "  krosyn run slack.json --payload order.json --dry-run\n"
      "  curl -s https://shop.example.com/order/7 | krosyn run slack.json --payload -\n",
      KR_CLI_BIT(KR_CLI_PAYLOAD) | KR_CLI_BIT(KR_CLI_LOOKUP) | KR_CLI_BIT(KR_CLI_DRY_RUN) |
-         KR_CLI_BIT(KR_CLI_ALLOW_PRIVATE),
+         KR_CLI_BIT(KR_CLI_ALLOW_PRIVATE) | KR_CLI_BIT(KR_CLI_ENVIRONMENT),
      1, 1, kr_cli_run_run},
     {"events list", "", "list the events, newest first", "", KR_CLI_BIT(KR_CLI_LIMIT), 0, 0,
      kr_cli_run_events_list},

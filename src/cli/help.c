@@ -24,7 +24,7 @@ static void kr_cli_help_command_row(FILE *out, const kr_cli_command *command) {
   kr_cli_help_row(out, left, command->phrase);
 }
 
-static void kr_cli_help_options(FILE *out, const char *title, unsigned options) {
+static void kr_cli_help_options(FILE *out, const char *title, uint64_t options) {
   if (options == 0)
     return;
   (void)fprintf(out, "\n%s:\n", title);

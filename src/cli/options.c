@@ -44,13 +44,21 @@ const kr_cli_option_row kr_cli_options[KR_CLI_N_OPTIONS] = {
     [KR_CLI_TOKENS] = {"tokens", NULL, "the words the template is read as"},
     [KR_CLI_AST] = {"ast", NULL, "the tree, with the context of each hole"},
     [KR_CLI_CODE] = {"code", NULL, "the instructions"},
+    [KR_CLI_ENVIRONMENT] = {"environment", "NAME", "of the secret (default: the one for all)"},
+    [KR_CLI_EXPIRES] = {"expires", "DATE", "2027-01-31, or with T12:00:00Z (UTC), or never"},
+    [KR_CLI_HOSTS] = {"hosts", "HOSTS",
+                      "where it may be sent: 'api.example.com *.example.org'; any"},
+    [KR_CLI_POSITIONS] = {"positions", "LIST", "where it may stand: header,path,query,body; any"},
+    [KR_CLI_MIN_SEARCH] = {"min-search", "BYTES",
+                           "search logs for values of so many bytes or more (default: 4)"},
+    [KR_CLI_KEEP] = {"keep", "N", "versions that are kept, 1 to 50 (default: 10)"},
 };
 
 typedef struct kr_cli_reader {
   kr_cli *cli;
   char **words; /* arguments that are no options */
   size_t n_words;
-  unsigned seen;             /* options, in the order of the enum */
+  uint64_t seen;             /* options, in the order of the enum */
   const char *unknown;       /* the first argument that looks like an option and is none */
   const char *without_value; /* a known option that lacks its argument */
   const char *with_value;    /* a known flag that was given one */
@@ -195,7 +203,7 @@ static int kr_cli_check_command(const kr_cli *cli, const kr_cli_reader *reader) 
   char message[128];
   char hint[128];
   (void)snprintf(hint, sizeof hint, "`krosyn help %s` shows how it is used", cli->command->name);
-  unsigned foreign = reader->seen & ~(KR_CLI_GLOBAL_OPTIONS | cli->command->options);
+  uint64_t foreign = reader->seen & ~(KR_CLI_GLOBAL_OPTIONS | cli->command->options);
   for (unsigned i = 0; i < KR_CLI_N_OPTIONS; i++) {
     if ((foreign & KR_CLI_BIT(i)) == 0)
       continue;

@@ -59,6 +59,10 @@ KR_DEFINE_FREEP(kr_http_freep, kr_http, kr_http_free)
 /** curl's global init with an allocator that wipes on free; once per process, before threads. */
 kr_status kr_http_process_init(kr_error *reterr) KR_MUST_USE;
 
+/** The host of a rendered URL as curl reads it, NUL-terminated. KR_INVALID, KR_REFUSED, KR_LIMIT.
+ */
+kr_status kr_http_url_host(kr_str url, char *out, size_t size, kr_error *reterr) KR_MUST_USE;
+
 /** Start; the request is borrowed until the exchange is freed. KR_REFUSED: URL policy, nothing
  * sent. */
 kr_status kr_http_start(kr_http *http, const kr_request *request, const kr_http_options *options,

@@ -6,6 +6,7 @@
  * two URL parsers is how requests reach hosts that nobody wrote.
  */
 #include "connector/transport.h"
+#include "secmem/sensitive.h"
 
 typedef struct kr_url_parts {
   CURLU *handle;
@@ -98,4 +99,25 @@ kr_status kr_transport_check_url(const char *url, kr_str origin, kr_error *reter
                 KR_FMT(origin));
   kr_error_hint(reterr, "no data may change the scheme, host or port of a URL");
   return KR_REFUSED;
+}
+
+kr_status kr_http_url_host(kr_str url, char *out, size_t size, kr_error *reterr) {
+  KR_CLEANUP(kr_buf_done) kr_buf text = KR_BUF_INIT(KR_LIMIT_URL_BYTES + 1u, kr_sensitive_memory());
+  if (url.len == 0 || memchr(url.ptr, 0, url.len) != NULL)
+    return kr_fail(reterr, KR_INVALID, "the rendered URL is empty or has a NUL");
+  kr_status status = kr_buf_append(&text, url);
+  if (status == KR_OK)
+    status = kr_buf_byte(&text, '\0');
+  if (status != KR_OK)
+    return kr_buf_explain(&text, status, "the rendered URL", reterr);
+  KR_TRY(kr_url_check_form((const char *)text.ptr, reterr));
+  KR_CLEANUP(kr_url_parts_done) kr_url_parts parts = {0};
+  KR_TRY(kr_url_read((const char *)text.ptr, &parts, reterr));
+  if (parts.host == NULL || parts.host[0] == '\0')
+    return kr_url_fail(CURLUE_NO_HOST, reterr);
+  size_t len = strlen(parts.host);
+  if (len >= size)
+    return kr_fail(reterr, KR_LIMIT, "the host of the rendered URL is too long");
+  memcpy(out, parts.host, len + 1);
+  return KR_OK;
 }

@@ -6,7 +6,7 @@
  *
  * with each part length-prefixed (kr_crypto_mac). The store key is covered, so a
  * record moved to another key is refused. domain names the kind and version of
- * the record ("krosyn/v0/secret-meta").
+ * the record ("krosyn/v1/secret-meta").
  */
 #ifndef KR_CRYPTO_RECORD_MAC_H
 #define KR_CRYPTO_RECORD_MAC_H

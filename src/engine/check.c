@@ -94,7 +94,7 @@ static kr_status kr_check_names(const kr_checker *checker, kr_engine *engine, kr
     one.len[0] = names->len[i];
     memcpy(one.bytes[0], names->bytes[i], names->len[i]);
     kr_error error = {0};
-    kr_status status = kr_values_check(engine, &org, &one, &error);
+    kr_status status = kr_values_check(engine, &org, KR_STR(""), &one, NULL, &error);
     if (status == KR_OK)
       continue;
     if (status != KR_MISSING) {

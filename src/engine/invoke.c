@@ -5,8 +5,10 @@
  * (the run is then a failed event), or waits for the network and is followed by
  * the next one when its exchange is done. Nothing here blocks.
  */
+#include "engine/policy.h"
 #include "engine/run.h"
 #include "engine/settings.h"
+#include "engine/uses.h"
 
 #include <stdio.h>
 
@@ -46,7 +48,8 @@ static kr_status kr_invoke_compile(kr_run *run, kr_error *reterr) {
 static kr_status kr_invoke_names(kr_run *run, kr_error *reterr) {
   if (run->engine == NULL)
     return KR_OK;
-  return kr_values_check(run->engine, &run->org, &run->plan->names, reterr);
+  return kr_values_check(run->engine, &run->org, kr_str_cstr(run->environment), &run->plan->names,
+                         run->policies, reterr);
 }
 
 /* ---- 3. trigger ---- */
@@ -88,7 +91,7 @@ static kr_status kr_invoke_secret_trigger(kr_run *run, kr_error *reterr) {
 static kr_status kr_invoke_intent(kr_run *run, kr_error *reterr) {
   kr_intent_secret secrets[KR_SECRETS_MAX];
   for (uint32_t i = 0; i < run->pinned.count; i++)
-    secrets[i] = (kr_intent_secret){.name = kr_secret_name(&run->plan->names, i),
+    secrets[i] = (kr_intent_secret){.name = kr_str_cstr(run->pinned.labels[i].text),
                                     .version = run->pinned.versions[i]};
   KR_CLEANUP(kr_buf_done)
   kr_buf connector = KR_BUF_INIT(KR_CONNECTOR_NAME_BYTES * 16u, kr_sensitive_memory());
@@ -110,14 +113,15 @@ static kr_status kr_invoke_secrets(kr_run *run, kr_error *reterr) {
     return KR_OK;
   const kr_secret_names *names = &run->plan->names;
   KR_TRY(kr_engine_redacts_run_only(run->engine, &run->org, &run->redacts_run_only, reterr));
-  KR_TRY(kr_values_pin(run->engine, &run->org, names, run->redacts_run_only, &run->pinned,
-                       &run->set, &run->generation, reterr));
+  KR_TRY(kr_values_pin(run->engine, &run->org, kr_str_cstr(run->environment), names,
+                       run->redacts_run_only, &run->pinned, &run->set, &run->generation, reterr));
   for (uint32_t i = 0; i < run->pinned.count; i++)
     run->views[i] = run->pinned.values[i];
   run->secrets = (kr_secret_source){.values = run->views, .names = names};
   run->derived = (kr_derived_values){.names = names, .pinned = &run->pinned, .builder = NULL};
   run->derived_sink = (kr_derived_sink){.add = kr_derived_values_add, .ctx = &run->derived};
-  return kr_invoke_intent(run, reterr);
+  KR_TRY(kr_invoke_intent(run, reterr));
+  return kr_uses_note(run, reterr);
 }
 
 /* ---- 5. and 7. rendering a request, and sending it ---- */
@@ -149,6 +153,7 @@ static kr_status kr_invoke_query(kr_run *run, const kr_plan_item *items, size_t 
 }
 
 static kr_status kr_invoke_send(kr_run *run, kr_run_exchange *exchange, kr_error *reterr) {
+  KR_TRY(kr_policy_check(run, exchange->request, reterr));
   exchange->started_us = kr_clock_monotonic_us(kr_clock_system());
   if (run->is_dry)
     return KR_OK;

@@ -110,7 +110,8 @@ static kr_status kr_preview_load(kr_previewer *previewer, kr_error *reterr) {
   input->is_lookup_unknown = input->lookup == NULL;
   if (options->engine == NULL)
     return KR_OK;
-  return kr_values_check(options->engine, &previewer->org, &previewer->names, reterr);
+  return kr_values_check(options->engine, &previewer->org, options->environment, &previewer->names,
+                         NULL, reterr);
 }
 
 /* Every span becomes a marker; there is no value to search for. */

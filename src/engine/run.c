@@ -41,6 +41,9 @@ static kr_status kr_run_prepare(kr_run *run, const kr_run_options *options, kr_e
     KR_TRY(kr_engine_org(run->engine, options->org, &run->org, reterr));
   else
     (void)snprintf(run->org.name, sizeof run->org.name, "%.*s", KR_FMT(options->org));
+  KR_TRY(kr_vault_environment_check(options->environment, reterr));
+  if (options->environment.len > 0)
+    memcpy(run->environment, options->environment.ptr, options->environment.len);
   kr_str text = {0};
   if (options->connector.len > KR_CONNECTOR_MAX_BYTES)
     return kr_fail(reterr, KR_LIMIT, "the connector is over its limit of %u bytes",

@@ -58,6 +58,8 @@ struct kr_run {
   uint64_t started_us;
 
   /* Secrets of this run and what redacts its event. */
+  char environment[KR_ENVIRONMENT_BYTES + 1];
+  kr_secret_policy policies[KR_SECRETS_MAX]; /* of the secrets it names */
   kr_pinned pinned;
   const kr_secret *views[KR_SECRETS_MAX]; /* pinned.values, as kr_secret_source wants them */
   kr_secret_source secrets;

@@ -31,6 +31,7 @@ typedef struct kr_engine_change {
   kr_engine *engine;
   kr_str org_name;
   kr_str name; /* of the secret */
+  kr_str environment;
   int64_t now_ms;
   const kr_secret *value;
   kr_str description;
@@ -162,17 +163,19 @@ static kr_status kr_engine_secret_audit(kr_engine *engine, kr_store_txn *txn, co
        .old_value = old == NULL ? (kr_str){0} : kr_str_cstr(old->description),
        .new_value = kr_str_cstr(new_meta->description)}};
   bool is_described = !kr_str_equal(changes[1].old_value, changes[1].new_value);
+  kr_secret_label label = kr_secret_label_of(new_meta);
   return kr_engine_audit(engine, txn, org->id, now_ms,
-                         old == NULL ? "secret.create" : "secret.replace",
-                         kr_str_cstr(new_meta->name), changes, is_described ? 2 : 1, reterr);
+                         old == NULL ? "secret.create" : "secret.replace", kr_str_cstr(label.text),
+                         changes, is_described ? 2 : 1, reterr);
 }
 
 static kr_status kr_secret_old_description(kr_engine *engine, const kr_org *org, kr_str name,
-                                           kr_secret_meta *old, kr_error *reterr) {
+                                           kr_str environment, kr_secret_meta *old,
+                                           kr_error *reterr) {
   KR_CLEANUP(kr_store_abortp) kr_store_txn *txn = NULL;
   KR_TRY(kr_store_begin(engine->vault_store, KR_STORE_READ, &txn, reterr));
   kr_error cause = {0};
-  kr_status status = kr_vault_secret_meta(engine->vault, txn, org, name, old, &cause);
+  kr_status status = kr_vault_secret_meta(engine->vault, txn, org, name, environment, old, &cause);
   if (status == KR_OK || status == KR_NOT_FOUND)
     return KR_OK;
   if (reterr != NULL)
@@ -200,13 +203,13 @@ static kr_status kr_secret_set_with(kr_engine *engine, const kr_org *org, kr_str
 /* Descriptions are shown, stored and audited as they are: one that holds a value would be a leak.
  */
 static kr_status kr_secret_check_description(kr_engine *engine, kr_str org_name, kr_str name,
-                                             const kr_secret *value, kr_str description,
-                                             kr_error *reterr) {
+                                             kr_str environment, const kr_secret *value,
+                                             kr_str description, kr_error *reterr) {
   kr_org org = {0};
   kr_secret_meta old = {0};
   KR_TRY(kr_engine_org(engine, org_name, &org, reterr));
   if (description.ptr == NULL) {
-    KR_TRY(kr_secret_old_description(engine, &org, name, &old, reterr));
+    KR_TRY(kr_secret_old_description(engine, &org, name, environment, &old, reterr));
     description = kr_str_cstr(old.description);
   }
   if (description.len == 0)
@@ -232,28 +235,37 @@ static kr_status kr_secret_set_change(kr_store_txn *txn, void *ctx, kr_error *re
   kr_org org = {0};
   KR_TRY(kr_vault_org_find(engine->vault, txn, change->org_name, &org, reterr));
   kr_secret_meta old = {0};
-  kr_status found = kr_vault_secret_meta(engine->vault, txn, &org, change->name, &old, reterr);
+  kr_status found = kr_vault_secret_meta(engine->vault, txn, &org, change->name,
+                                         change->environment, &old, reterr);
   if (found != KR_OK && found != KR_NOT_FOUND)
     return found;
   change->is_new = found == KR_NOT_FOUND;
-  KR_TRY(kr_vault_secret_set(engine->vault, txn, &org, change->name, change->value,
-                             change->description, change->now_ms, &change->saved, reterr));
+  const kr_secret_saving saving = {.name = change->name,
+                                   .environment = change->environment,
+                                   .value = change->value,
+                                   .description = change->description,
+                                   .by = kr_str_cstr(engine->actor),
+                                   .now_ms = change->now_ms};
+  KR_TRY(kr_vault_secret_set(engine->vault, txn, &org, &saving, &change->saved, reterr));
   return kr_engine_secret_audit(engine, txn, &org, change->is_new ? NULL : &old, &change->saved,
                                 change->now_ms, reterr);
 }
 
-kr_status kr_engine_secret_set(kr_engine *engine, kr_str org_name, kr_str name,
+kr_status kr_engine_secret_set(kr_engine *engine, kr_str org_name, kr_str name, kr_str environment,
                                const kr_secret *value, kr_str description,
                                kr_secret_set_result *ret_result, kr_error *reterr) {
   kr_engine_change change = {.engine = engine,
                              .org_name = org_name,
                              .name = name,
+                             .environment = environment,
                              .value = value,
                              .description = description};
   KR_TRY(kr_vault_name_check(name, reterr));
+  KR_TRY(kr_vault_environment_check(environment, reterr));
   KR_TRY(kr_vault_description_check(description, reterr));
   KR_TRY(kr_engine_need_key(engine, reterr));
-  KR_TRY(kr_secret_check_description(engine, org_name, name, value, description, reterr));
+  KR_TRY(
+      kr_secret_check_description(engine, org_name, name, environment, value, description, reterr));
   KR_TRY(kr_engine_write(&change, kr_secret_set_change, reterr));
   if (ret_result == NULL)
     return KR_OK;
@@ -264,59 +276,4 @@ kr_status kr_engine_secret_set(kr_engine *engine, kr_str org_name, kr_str name,
                                        .has_blank_edges = kr_secret_has_blank_edges(bytes),
                                        .is_placeholder = kr_placeholder_is(bytes)};
   return KR_OK;
-}
-
-typedef struct kr_secret_walk {
-  kr_secret_info_visit visit;
-  void *ctx;
-} kr_secret_walk;
-
-static kr_status kr_secret_give(void *ctx, const kr_secret_meta *meta) {
-  const kr_secret_walk *walk = ctx;
-  const kr_secret_info info = {.name = meta->name,
-                               .description = meta->description,
-                               .version = meta->version,
-                               .created_ms = meta->created_ms,
-                               .updated_ms = meta->updated_ms};
-  return walk->visit(walk->ctx, &info);
-}
-
-kr_status kr_engine_secret_show(kr_engine *engine, kr_str org_name, kr_str name,
-                                kr_secret_info_visit visit, void *ctx, kr_error *reterr) {
-  KR_TRY(kr_vault_name_check(name, reterr));
-  KR_CLEANUP(kr_store_abortp) kr_store_txn *txn = NULL;
-  KR_TRY(kr_store_begin(engine->vault_store, KR_STORE_READ, &txn, reterr));
-  kr_org org = {0};
-  KR_TRY(kr_vault_org_find(engine->vault, txn, org_name, &org, reterr));
-  kr_secret_meta meta = {0};
-  KR_TRY(kr_vault_secret_meta(engine->vault, txn, &org, name, &meta, reterr));
-  kr_secret_walk walk = {.visit = visit, .ctx = ctx};
-  return kr_secret_give(&walk, &meta);
-}
-
-kr_status kr_engine_secret_each(kr_engine *engine, kr_str org_name, kr_secret_info_visit visit,
-                                void *ctx, kr_error *reterr) {
-  KR_CLEANUP(kr_store_abortp) kr_store_txn *txn = NULL;
-  KR_TRY(kr_store_begin(engine->vault_store, KR_STORE_READ, &txn, reterr));
-  kr_org org = {0};
-  KR_TRY(kr_vault_org_find(engine->vault, txn, org_name, &org, reterr));
-  kr_secret_walk walk = {.visit = visit, .ctx = ctx};
-  return kr_vault_secret_each(engine->vault, txn, &org, kr_secret_give, &walk, reterr);
-}
-
-static kr_status kr_secret_delete_change(kr_store_txn *txn, void *ctx, kr_error *reterr) {
-  const kr_engine_change *change = ctx;
-  kr_engine *engine = change->engine;
-  kr_org org = {0};
-  KR_TRY(kr_vault_org_find(engine->vault, txn, change->org_name, &org, reterr));
-  KR_TRY(kr_vault_secret_delete(engine->vault, txn, &org, change->name, reterr));
-  return kr_engine_audit(engine, txn, org.id, change->now_ms, "secret.delete", change->name, NULL,
-                         0, reterr);
-}
-
-kr_status kr_engine_secret_delete(kr_engine *engine, kr_str org_name, kr_str name,
-                                  kr_error *reterr) {
-  kr_engine_change change = {.engine = engine, .org_name = org_name, .name = name};
-  KR_TRY(kr_vault_name_check(name, reterr));
-  return kr_engine_write(&change, kr_secret_delete_change, reterr);
 }

@@ -16,21 +16,36 @@ typedef struct kr_values_walk {
   kr_error *reterr;
 } kr_values_walk;
 
-static kr_status kr_values_add_version(const kr_values_walk *walk, kr_str name, uint32_t version) {
+kr_secret_label kr_secret_label_of(const kr_secret_meta *meta) {
+  kr_secret_label label;
+  bool is_default = meta->environment[0] == '\0';
+  (void)snprintf(label.text, sizeof label.text, "%s%s%s", meta->name, is_default ? "" : "@",
+                 meta->environment);
+  return label;
+}
+
+static kr_status kr_values_add_version(const kr_values_walk *walk, const kr_secret_meta *meta,
+                                       uint32_t version) {
   KR_CLEANUP(kr_secret_freep) kr_secret *value = NULL;
   uint32_t opened = 0;
-  kr_status status = kr_vault_secret_open(walk->engine->vault, walk->txn, walk->org, name, version,
-                                          &value, &opened, walk->reterr);
+  kr_status status =
+      kr_vault_secret_open(walk->engine->vault, walk->txn, walk->org, kr_str_cstr(meta->name),
+                           kr_str_cstr(meta->environment), version, &value, &opened, walk->reterr);
   if (status == KR_NOT_FOUND)
     return KR_OK; /* pruned: only kept versions are in the set */
   KR_TRY(status);
-  return kr_redact_builder_add(walk->builder, name, opened, kr_secret_reveal(value), walk->reterr);
+  kr_secret_label label = kr_secret_label_of(meta);
+  const kr_redact_secret secret = {.name = kr_str_cstr(label.text),
+                                   .bytes = kr_secret_reveal(value),
+                                   .version = opened,
+                                   .min_search = meta->policy.min_search};
+  return kr_redact_builder_add_secret(walk->builder, &secret, walk->reterr);
 }
 
 static kr_status kr_values_add_secret(void *ctx, const kr_secret_meta *meta) {
   const kr_values_walk *walk = ctx;
   for (uint32_t version = meta->version; version >= meta->oldest && version > 0; version--)
-    KR_TRY(kr_values_add_version(walk, kr_str_cstr(meta->name), version));
+    KR_TRY(kr_values_add_version(walk, meta, version));
   return KR_OK;
 }
 
@@ -182,67 +197,92 @@ static kr_status kr_values_missing(const kr_org *org, kr_str name, const kr_erro
   return KR_MISSING;
 }
 
-kr_status kr_values_check(kr_engine *engine, const kr_org *org, const kr_secret_names *names,
+static kr_status kr_values_resolve(kr_engine *engine, kr_store_txn *txn, const kr_org *org,
+                                   kr_str environment, kr_str name, kr_secret_meta *ret_meta,
+                                   kr_error *reterr) {
+  kr_error cause = {0};
+  kr_status status =
+      kr_vault_secret_resolve(engine->vault, txn, org, name, environment, ret_meta, &cause);
+  if (status == KR_NOT_FOUND)
+    return kr_values_missing(org, name, &cause, reterr);
+  if (status != KR_OK && reterr != NULL)
+    *reterr = cause;
+  return status;
+}
+
+static kr_status kr_values_check_expiry(const kr_engine *engine, const kr_secret_meta *meta,
+                                        kr_error *reterr) {
+  int64_t expires_ms = meta->policy.expires_ms;
+  if (expires_ms == 0 || kr_clock_wall_ms(engine->clock) < expires_ms)
+    return KR_OK;
+  kr_secret_label label = kr_secret_label_of(meta);
+  (void)kr_fail(reterr, KR_REFUSED, "secret %s has expired", label.text);
+  kr_error_hint(reterr,
+                "replace its value where it was issued, save it, and give it a new date with "
+                "`krosyn secret policy %s --expires DATE`",
+                meta->name);
+  return KR_REFUSED;
+}
+
+kr_status kr_values_check(kr_engine *engine, const kr_org *org, kr_str environment,
+                          const kr_secret_names *names, kr_secret_policy *ret_policies,
                           kr_error *reterr) {
   KR_CLEANUP(kr_store_abortp) kr_store_txn *txn = NULL;
+  KR_TRY(kr_vault_environment_check(environment, reterr));
   KR_TRY(kr_store_begin(engine->vault_store, KR_STORE_READ, &txn, reterr));
   for (uint32_t i = 0; i < names->count; i++) {
     kr_secret_meta meta = {0};
-    kr_error cause = {0};
-    kr_str name = kr_secret_name(names, i);
-    kr_status status = kr_vault_secret_meta(engine->vault, txn, org, name, &meta, &cause);
-    if (status == KR_NOT_FOUND)
-      return kr_values_missing(org, name, &cause, reterr);
-    if (status != KR_OK && reterr != NULL)
-      *reterr = cause;
-    KR_TRY(status);
+    KR_TRY(
+        kr_values_resolve(engine, txn, org, environment, kr_secret_name(names, i), &meta, reterr));
+    if (ret_policies == NULL)
+      continue;
+    KR_TRY(kr_values_check_expiry(engine, &meta, reterr));
+    ret_policies[i] = meta.policy;
   }
   return KR_OK;
 }
 
 static kr_status kr_values_pin_all(kr_engine *engine, kr_store_txn *txn, const kr_org *org,
-                                   const kr_secret_names *names, kr_pinned *pinned,
-                                   kr_error *reterr) {
+                                   kr_str environment, const kr_secret_names *names,
+                                   kr_pinned *pinned, kr_error *reterr) {
   for (uint32_t i = 0; i < names->count; i++) {
-    kr_error cause = {0};
-    kr_str name = kr_secret_name(names, i);
-    kr_status status = kr_vault_secret_open(engine->vault, txn, org, name, 0, &pinned->values[i],
-                                            &pinned->versions[i], &cause);
-    if (status == KR_NOT_FOUND)
-      return kr_values_missing(org, name, &cause, reterr);
-    if (status != KR_OK && reterr != NULL)
-      *reterr = cause;
-    KR_TRY(status);
+    kr_secret_meta meta = {0};
+    KR_TRY(
+        kr_values_resolve(engine, txn, org, environment, kr_secret_name(names, i), &meta, reterr));
+    pinned->labels[i] = kr_secret_label_of(&meta);
+    KR_TRY(kr_vault_secret_open(engine->vault, txn, org, kr_str_cstr(meta.name),
+                                kr_str_cstr(meta.environment), 0, &pinned->values[i],
+                                &pinned->versions[i], reterr));
     pinned->count = i + 1;
   }
   return KR_OK;
 }
 
 /* A set of what is pinned alone. */
-static kr_status kr_values_pinned_set(const kr_secret_names *names, const kr_pinned *pinned,
-                                      kr_redact_set **ret_set, kr_error *reterr) {
+static kr_status kr_values_pinned_set(const kr_pinned *pinned, kr_redact_set **ret_set,
+                                      kr_error *reterr) {
   KR_CLEANUP(kr_redact_builder_freep) kr_redact_builder *builder = NULL;
   KR_TRY(kr_redact_builder_new(&builder, reterr));
   for (uint32_t i = 0; i < pinned->count; i++)
-    KR_TRY(kr_redact_builder_add(builder, kr_secret_name(names, i), pinned->versions[i],
+    KR_TRY(kr_redact_builder_add(builder, kr_str_cstr(pinned->labels[i].text), pinned->versions[i],
                                  kr_secret_reveal(pinned->values[i]), reterr));
   return kr_redact_builder_build(builder, ret_set, reterr);
 }
 
-kr_status kr_values_pin(kr_engine *engine, const kr_org *org, const kr_secret_names *names,
-                        bool run_only, kr_pinned *pinned, kr_redact_set **ret_set,
-                        uint64_t *ret_generation, kr_error *reterr) {
+kr_status kr_values_pin(kr_engine *engine, const kr_org *org, kr_str environment,
+                        const kr_secret_names *names, bool run_only, kr_pinned *pinned,
+                        kr_redact_set **ret_set, uint64_t *ret_generation, kr_error *reterr) {
   *pinned = (kr_pinned){0};
   KR_CLEANUP(kr_store_abortp) kr_store_txn *txn = NULL;
   KR_TRY(kr_engine_need_key(engine, reterr));
   KR_TRY(kr_store_begin(engine->vault_store, KR_STORE_READ, &txn, reterr));
   bool is_built = false;
-  kr_status status = kr_values_pin_all(engine, txn, org, names, pinned, reterr);
+  kr_status status = kr_values_pin_all(engine, txn, org, environment, names, pinned, reterr);
   if (status == KR_OK && run_only)
     status = kr_vault_generation(engine->vault, txn, org, ret_generation, reterr);
   if (status == KR_OK)
     status = run_only
-                 ? kr_values_pinned_set(names, pinned, ret_set, reterr)
+                 ? kr_values_pinned_set(pinned, ret_set, reterr)
                  : kr_values_set_at(engine, txn, org, ret_set, ret_generation, &is_built, reterr);
   if (status != KR_OK)
     kr_pinned_done(pinned);
@@ -267,7 +307,7 @@ kr_status kr_derived_values_add(void *ctx, kr_secret_set secrets, uint8_t functi
   /* A result of several secrets goes under the name of the first. */
   unsigned index = (unsigned)__builtin_ctzll(secrets);
   char name[KR_REDACT_NAME_BYTES];
-  int len = snprintf(name, sizeof name, "%.*s|%s", KR_FMT(kr_secret_name(derived->names, index)),
+  int len = snprintf(name, sizeof name, "%s|%s", derived->pinned->labels[index].text,
                      function == KR_DERIVED_EMITTED ? "emitted" : kr_function_name(function));
   if (len < 0)
     return KR_INTERNAL;

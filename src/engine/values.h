@@ -24,30 +24,44 @@ kr_status kr_values_set(kr_engine *engine, const kr_org *org, kr_redact_set **re
 kr_status kr_values_join(kr_redact_set *older, kr_redact_set *newer, kr_redact_set **ret_set,
                          kr_error *reterr) KR_MUST_USE;
 
+/* "NAME", or "NAME@environment" for another than the default: in receipts, intents, warnings. */
+#define KR_SECRET_LABEL_BYTES (KR_VAULT_NAME_BYTES + 1u + KR_ENVIRONMENT_BYTES)
+typedef struct kr_secret_label {
+  char text[KR_SECRET_LABEL_BYTES + 1];
+} kr_secret_label;
+kr_secret_label kr_secret_label_of(const kr_secret_meta *meta);
+
 /** The secrets of one run, pinned: the same version from the first byte to the last. */
 typedef struct kr_pinned {
   kr_secret *values[KR_SECRETS_MAX];
+  kr_secret_label labels[KR_SECRETS_MAX];
   uint32_t versions[KR_SECRETS_MAX];
   uint32_t count;
 } kr_pinned;
 
 /**
- * Does every name exist? KR_MISSING names the first that does not, and the
- * nearest that does. Needs no key.
+ * Does every name exist, in this environment or as the default? KR_MISSING
+ * names the first that does not, and the nearest that does. Needs no key.
+ *
+ * @ret_policies  Optional, room for names->count; then KR_REFUSED names the first that has
+ *                expired.
  */
-kr_status kr_values_check(kr_engine *engine, const kr_org *org, const kr_secret_names *names,
+kr_status kr_values_check(kr_engine *engine, const kr_org *org, kr_str environment,
+                          const kr_secret_names *names, kr_secret_policy *ret_policies,
                           kr_error *reterr) KR_MUST_USE;
 
 /**
- * Open the newest version of each name, and the set as of the same moment: so
+ * Open the newest version of each name, of this environment or else of the
+ * default, and the set as of the same moment: so
  * every pinned value is in it, whatever another process saves meanwhile. With
  * run_only (the setting redact-scope) they are all it holds, and nothing else is
  * opened. On failure nothing stays open. The run's intent is the audit of what
  * is opened here.
  */
-kr_status kr_values_pin(kr_engine *engine, const kr_org *org, const kr_secret_names *names,
-                        bool run_only, kr_pinned *pinned, kr_redact_set **ret_set,
-                        uint64_t *ret_generation, kr_error *reterr) KR_MUST_USE;
+kr_status kr_values_pin(kr_engine *engine, const kr_org *org, kr_str environment,
+                        const kr_secret_names *names, bool run_only, kr_pinned *pinned,
+                        kr_redact_set **ret_set, uint64_t *ret_generation,
+                        kr_error *reterr) KR_MUST_USE;
 void kr_pinned_done(kr_pinned *pinned);
 
 /** Collects what a run derives from secrets; feeds kr_derived_sink. */

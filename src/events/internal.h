@@ -20,13 +20,13 @@
 #define KR_INTENT_RECORD_BYTES (32u * 1024u)
 #define KR_EVENT_PREFIX_MIN 8u /* shortest prefix of an id to search by */
 
-#define KR_DOMAIN_EVENT_HEAD KR_STR("krosyn/v0/event-head")
-#define KR_DOMAIN_EVENT KR_STR("krosyn/v0/event")
-#define KR_DOMAIN_EVENT_BY_ORG KR_STR("krosyn/v0/event-by-org")
-#define KR_DOMAIN_EVENT_BY_ID KR_STR("krosyn/v0/event-by-id")
-#define KR_DOMAIN_INTENT KR_STR("krosyn/v0/intent")
-#define KR_DOMAIN_PENDING KR_STR("krosyn/v0/intent-pending")
-#define KR_DOMAIN_CHAIN KR_STR("krosyn/v0/event-chain")
+#define KR_DOMAIN_EVENT_HEAD KR_STR("krosyn/v1/event-head")
+#define KR_DOMAIN_EVENT KR_STR("krosyn/v1/event")
+#define KR_DOMAIN_EVENT_BY_ORG KR_STR("krosyn/v1/event-by-org")
+#define KR_DOMAIN_EVENT_BY_ID KR_STR("krosyn/v1/event-by-id")
+#define KR_DOMAIN_INTENT KR_STR("krosyn/v1/intent")
+#define KR_DOMAIN_PENDING KR_STR("krosyn/v1/intent-pending")
+#define KR_DOMAIN_CHAIN KR_STR("krosyn/v1/event-chain")
 
 struct kr_events {
   kr_store *store;

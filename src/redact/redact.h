@@ -28,7 +28,7 @@
 #define KR_REDACT_MIN_SEARCH_BYTES 4u /* shorter values are not searched unless asked */
 #define KR_REDACT_MAX_VALUE_BYTES (64u * 1024u)
 #define KR_REDACT_MAX_VALUES 100000u /* per set */
-#define KR_REDACT_NAME_BYTES 160u    /* "NAME" or "NAME|function" */
+#define KR_REDACT_NAME_BYTES 200u    /* "NAME", "NAME@environment" or "NAME|function" */
 
 typedef enum kr_redact_form {
   KR_FORM_SPAN, /* by position */

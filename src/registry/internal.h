@@ -6,9 +6,10 @@
 #include "base/wire.h"
 #include "registry/registry.h"
 
-#define KR_DOMAIN_SETTING KR_STR("krosyn/v0/setting")
-#define KR_DOMAIN_AUDIT KR_STR("krosyn/v0/audit")
-#define KR_DOMAIN_AUDIT_HEAD KR_STR("krosyn/v0/audit-head")
+#define KR_DOMAIN_SETTING KR_STR("krosyn/v1/setting")
+#define KR_DOMAIN_USE KR_STR("krosyn/v1/use")
+#define KR_DOMAIN_AUDIT KR_STR("krosyn/v1/audit")
+#define KR_DOMAIN_AUDIT_HEAD KR_STR("krosyn/v1/audit-head")
 
 /* Seal a payload for a place and store it. */
 kr_status kr_registry_put(const kr_registry *registry, kr_store_txn *txn, kr_str domain,

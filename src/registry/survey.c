@@ -56,6 +56,23 @@ static kr_status kr_registry_step_setting(void *ctx, kr_str at, kr_str record, k
   return kr_registry_walk_good(walk, at, record, reterr);
 }
 
+static kr_status kr_registry_step_use(void *ctx, kr_str at, kr_str record, kr_error *reterr) {
+  kr_registry_walk *walk = ctx;
+  kr_str payload = {0};
+  kr_wire_reader place = kr_wire_reader_init(kr_str_skip(at, 2));
+  uint32_t org_id = kr_wire_get_u32(&place);
+  walk->counts.records++;
+  kr_status status =
+      kr_record_mac_open(walk->registry->record_key, KR_DOMAIN_USE, at, record, &payload, reterr);
+  if (status != KR_OK && status != KR_CORRUPT)
+    return status;
+  if (status != KR_OK || place.is_bad) {
+    kr_registry_walk_tell(walk, org_id, 0, "what is known of the uses of a secret is damaged");
+    return KR_OK;
+  }
+  return kr_registry_walk_good(walk, at, record, reterr);
+}
+
 static kr_status kr_registry_step_entry(void *ctx, kr_str at, kr_str record, kr_error *reterr) {
   kr_registry_walk *walk = ctx;
   kr_wire_reader place = kr_wire_reader_init(kr_str_skip(at, 2));
@@ -79,7 +96,8 @@ static kr_status kr_registry_step_place(void *ctx, kr_str at, kr_str record, kr_
   kr_str letters = kr_str_slice(at, 0, 2);
   (void)record;
   (void)reterr;
-  if (kr_str_equal(letters, KR_STR("rs")) || kr_str_equal(letters, KR_STR("re")))
+  if (kr_str_equal(letters, KR_STR("rs")) || kr_str_equal(letters, KR_STR("re")) ||
+      kr_str_equal(letters, KR_STR("ru")))
     return KR_OK;
   walk->counts.records++;
   if (!kr_str_equal(at, KR_STR("ra")))
@@ -135,6 +153,7 @@ kr_status kr_registry_survey(const kr_registry *registry, kr_store *store, const
   KR_TRY(kr_registry_walk_head(&walk, reterr));
   KR_TRY(kr_registry_walk_pass(&walk, "r", "records", kr_registry_step_place, reterr));
   KR_TRY(kr_registry_walk_pass(&walk, "rs", "settings", kr_registry_step_setting, reterr));
+  KR_TRY(kr_registry_walk_pass(&walk, "ru", "uses of secrets", kr_registry_step_use, reterr));
   KR_TRY(kr_registry_walk_pass(&walk, "re", "audit entries", kr_registry_step_entry, reterr));
   if (walk.counts.entries != walk.n_in_head)
     KR_TRY(kr_registry_walk_missing(&walk, reterr));

@@ -198,16 +198,19 @@ static kr_status kr_walk_meta(kr_walk *walk, kr_str at, kr_str record, kr_error 
   kr_meta_record meta;
   KR_TRY(kr_meta_parse(walk->vault, walk->org->id, at, record, &meta, reterr));
   kr_str name = kr_str_cstr(meta.meta.name);
+  kr_str environment = kr_str_cstr(meta.meta.environment);
   for (uint32_t i = 0; i < meta.n_versions; i++) {
-    kr_vault_place place = kr_place_value(walk->org->id, name, meta.versions[i]);
+    uint32_t version = meta.versions[i].version;
+    kr_vault_place place = kr_place_value(walk->org->id, name, environment, version);
     kr_str value = {0};
     kr_status status = kr_store_get(walk->txn, kr_place_str(&place), &value, reterr);
     if (status == KR_NOT_FOUND)
       return kr_vault_corrupt(reterr, "secret %s, version %u, of organization %s is gone",
-                              meta.meta.name, meta.versions[i], walk->org->name);
+                              meta.meta.name, version, walk->org->name);
     KR_TRY(status);
     KR_CLEANUP(kr_secret_freep) kr_secret *opened = NULL;
-    KR_TRY(kr_value_open(walk->vault, walk->txn, walk->org->id, name, meta.versions[i], value,
+    KR_TRY(kr_value_open(walk->vault, walk->txn,
+                         &(kr_value_name){walk->org->id, name, environment, version}, value,
                          &opened, reterr));
   }
   return KR_OK;

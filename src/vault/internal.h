@@ -26,19 +26,20 @@
 #define KR_VAULT_RECORD_BYTES (128u * 1024u) /* ceiling of any record the vault writes */
 #define KR_VAULT_ORG_ID_MAX (UINT32_MAX - 1)
 
-#define KR_DOMAIN_HEAD KR_STR("krosyn/v0/head")
-#define KR_DOMAIN_ORG KR_STR("krosyn/v0/org")
-#define KR_DOMAIN_MANIFEST KR_STR("krosyn/v0/manifest")
-#define KR_DOMAIN_META KR_STR("krosyn/v0/secret-meta")
-#define KR_DOMAIN_VALUE KR_STR("krosyn/v0/secret-value")
-#define KR_DOMAIN_DATA_KEY KR_STR("krosyn/v0/data-key")
-#define KR_DOMAIN_ROOT KR_STR("krosyn/v0/store-key")
-#define KR_DOMAIN_ELEMENT KR_STR("krosyn/v0/sum-element")
-#define KR_DOMAIN_MASK KR_STR("krosyn/v0/sum-mask")
+#define KR_DOMAIN_HEAD KR_STR("krosyn/v1/head")
+#define KR_DOMAIN_ORG KR_STR("krosyn/v1/org")
+#define KR_DOMAIN_MANIFEST KR_STR("krosyn/v1/manifest")
+#define KR_DOMAIN_META KR_STR("krosyn/v1/secret-meta")
+#define KR_DOMAIN_VALUE KR_STR("krosyn/v1/secret-value")
+#define KR_DOMAIN_DATA_KEY KR_STR("krosyn/v1/data-key")
+#define KR_DOMAIN_ROOT KR_STR("krosyn/v1/store-key")
+#define KR_DOMAIN_ELEMENT KR_STR("krosyn/v1/sum-element")
+#define KR_DOMAIN_MASK KR_STR("krosyn/v1/sum-mask")
 
 /* ---- layout.c ---- */
 
-#define KR_STORE_NAME_BYTES (2 + 4 + KR_VAULT_NAME_BYTES + 1 + 4) /* the longest store key */
+#define KR_STORE_NAME_BYTES                                                                        \
+  (2 + 4 + KR_VAULT_NAME_BYTES + 1 + KR_ENVIRONMENT_BYTES + 1 + 4) /* the longest store key */
 
 typedef struct kr_vault_place {
   uint8_t bytes[KR_STORE_NAME_BYTES];
@@ -57,15 +58,19 @@ kr_vault_place kr_place_manifest(uint32_t org_id);
 kr_vault_place kr_place_data_keys(uint32_t org_id);
 kr_vault_place kr_place_data_key(uint32_t org_id, uint32_t key_id);
 kr_vault_place kr_place_metas(uint32_t org_id);
-kr_vault_place kr_place_meta(uint32_t org_id, kr_str name);
+kr_vault_place kr_place_meta(uint32_t org_id, kr_str name, kr_str environment);
 kr_vault_place kr_place_values(uint32_t org_id);
-kr_vault_place kr_place_value(uint32_t org_id, kr_str name, uint32_t version);
+kr_vault_place kr_place_value(uint32_t org_id, kr_str name, kr_str environment, uint32_t version);
 
 /** The organization in the places "vk", "vm", "vs" and "vv", and what follows it. */
 bool kr_place_read_org(kr_str at, uint32_t *ret_org_id, kr_str *ret_rest);
 
-/** What follows the organization in the place of a value. */
-bool kr_place_read_value(kr_str rest, kr_str *ret_name, uint32_t *ret_version);
+/** What follows the organization in the place of metadata: name, NUL, environment. */
+bool kr_place_read_secret(kr_str rest, kr_str *ret_name, kr_str *ret_environment);
+
+/** The same of a value: name, NUL, environment, NUL, version. */
+bool kr_place_read_value(kr_str rest, kr_str *ret_name, kr_str *ret_environment,
+                         uint32_t *ret_version);
 
 /* ---- keys.c ---- */
 
@@ -121,20 +126,26 @@ kr_status kr_vault_need_key(const kr_vault *vault, kr_error *reterr) KR_MUST_USE
 
 #define KR_VALUE_BUCKET_BYTES 64u
 
+/* Which value it is; all of it is in the associated data. */
+typedef struct kr_value_name {
+  uint32_t org_id;
+  kr_str name;
+  kr_str environment;
+  uint32_t version;
+} kr_value_name;
+
 kr_status kr_value_seal(kr_vault *vault, const kr_secret *data_key, uint32_t key_id,
-                        uint32_t org_id, kr_str name, uint32_t version, kr_str value,
-                        kr_buf *record, kr_error *reterr) KR_MUST_USE;
-kr_status kr_value_open(kr_vault *vault, kr_store_txn *txn, uint32_t org_id, kr_str name,
-                        uint32_t version, kr_str record, kr_secret **ret_value,
+                        const kr_value_name *name, kr_str value, kr_buf *record,
                         kr_error *reterr) KR_MUST_USE;
+kr_status kr_value_open(kr_vault *vault, kr_store_txn *txn, const kr_value_name *name,
+                        kr_str record, kr_secret **ret_value, kr_error *reterr) KR_MUST_USE;
 
 /** The id of the data key a value was sealed under; false when it is cut short. */
 bool kr_value_key_id(kr_str record, uint32_t *ret_key_id);
 
 /** The same as kr_value_open with the data key at hand; for walks over many values. */
-kr_status kr_value_open_with(kr_vault *vault, const kr_secret *data_key, uint32_t org_id,
-                             kr_str name, uint32_t version, kr_str record, kr_secret **ret_value,
-                             kr_error *reterr) KR_MUST_USE;
+kr_status kr_value_open_with(kr_vault *vault, const kr_secret *data_key, const kr_value_name *name,
+                             kr_str record, kr_secret **ret_value, kr_error *reterr) KR_MUST_USE;
 
 /* ---- manifest.c ---- */
 
@@ -215,9 +226,8 @@ kr_status kr_org_parse(const kr_vault *vault, kr_str place, kr_str record, kr_or
 
 typedef struct kr_meta_record {
   kr_secret_meta meta;
-  uint32_t versions[KR_VAULT_VERSIONS_KEPT]; /* ascending */
-  int64_t created_ms[KR_VAULT_VERSIONS_KEPT];
-  uint32_t n_versions; /* from 1 */
+  kr_secret_version versions[KR_VAULT_VERSIONS_MAX]; /* ascending */
+  uint32_t n_versions;                               /* from 1 */
 } kr_meta_record;
 
 kr_status kr_meta_parse(const kr_vault *vault, uint32_t org_id, kr_str place, kr_str record,

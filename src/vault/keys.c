@@ -18,12 +18,12 @@
 #define KR_CHECK_BYTES 16u /* of the key-check value */
 #define KR_ROOT_BYTES 1024u
 
-#define KR_INFO_CHECK KR_STR("krosyn/v0/master/key-check")
-#define KR_INFO_MASTER_WRAP KR_STR("krosyn/v0/master/wrap")
-#define KR_INFO_WRAP KR_STR("krosyn/v0/store/wrap")
-#define KR_INFO_RECORD KR_STR("krosyn/v0/store/record-mac")
-#define KR_INFO_CHAIN KR_STR("krosyn/v0/store/event-chain")
-#define KR_INFO_SUM KR_STR("krosyn/v0/store/manifest-sum")
+#define KR_INFO_CHECK KR_STR("krosyn/v1/master/key-check")
+#define KR_INFO_MASTER_WRAP KR_STR("krosyn/v1/master/wrap")
+#define KR_INFO_WRAP KR_STR("krosyn/v1/store/wrap")
+#define KR_INFO_RECORD KR_STR("krosyn/v1/store/record-mac")
+#define KR_INFO_CHAIN KR_STR("krosyn/v1/store/event-chain")
+#define KR_INFO_SUM KR_STR("krosyn/v1/store/manifest-sum")
 #define KR_INFO_BACKUP KR_STR("krosyn/v1/store/backup")
 
 kr_status kr_vault_need_key(const kr_vault *vault, kr_error *reterr) {

@@ -2,7 +2,7 @@
 /*
  * layout.c - where records stand in the store; docs/formats/vault.md has the
  * table. Two letters, then ids (u32, big-endian) and names. A secret's name
- * cannot hold a NUL, so the NUL before a version ends it.
+ * and its environment cannot hold a NUL, so the NUL behind each ends it.
  */
 #include "base/assert.h"
 #include "vault/internal.h"
@@ -54,17 +54,24 @@ kr_vault_place kr_place_data_key(uint32_t org_id, uint32_t key_id) {
 
 kr_vault_place kr_place_metas(uint32_t org_id) { return kr_place_within(KR_STR("vs"), org_id); }
 
-kr_vault_place kr_place_meta(uint32_t org_id, kr_str name) {
+/* Names hold no NUL and sort before what they begin, so the environments of one stand together. */
+static void kr_place_secret(kr_vault_place *place, kr_str name, kr_str environment) {
+  kr_place_bytes(place, name);
+  kr_place_bytes(place, kr_str_from("", 1));
+  kr_place_bytes(place, environment);
+}
+
+kr_vault_place kr_place_meta(uint32_t org_id, kr_str name, kr_str environment) {
   kr_vault_place place = kr_place_metas(org_id);
-  kr_place_bytes(&place, name);
+  kr_place_secret(&place, name, environment);
   return place;
 }
 
 kr_vault_place kr_place_values(uint32_t org_id) { return kr_place_within(KR_STR("vv"), org_id); }
 
-kr_vault_place kr_place_value(uint32_t org_id, kr_str name, uint32_t version) {
+kr_vault_place kr_place_value(uint32_t org_id, kr_str name, kr_str environment, uint32_t version) {
   kr_vault_place place = kr_place_values(org_id);
-  kr_place_bytes(&place, name);
+  kr_place_secret(&place, name, environment);
   kr_place_bytes(&place, kr_str_from("", 1));
   kr_place_u32(&place, version);
   return place;
@@ -78,12 +85,21 @@ bool kr_place_read_org(kr_str at, uint32_t *ret_org_id, kr_str *ret_rest) {
   return !reader.is_bad;
 }
 
-bool kr_place_read_value(kr_str rest, kr_str *ret_name, uint32_t *ret_version) {
+bool kr_place_read_secret(kr_str rest, kr_str *ret_name, kr_str *ret_environment) {
   size_t end = kr_str_find(rest, kr_str_from("", 1), 0);
   if (end == SIZE_MAX)
     return false;
-  kr_wire_reader reader = kr_wire_reader_init(kr_str_skip(rest, end + 1));
   *ret_name = kr_str_slice(rest, 0, end);
+  *ret_environment = kr_str_skip(rest, end + 1);
+  return kr_vault_name_check(*ret_name, NULL) == KR_OK &&
+         kr_vault_environment_check(*ret_environment, NULL) == KR_OK;
+}
+
+bool kr_place_read_value(kr_str rest, kr_str *ret_name, kr_str *ret_environment,
+                         uint32_t *ret_version) {
+  if (rest.len < 1 + 4 || rest.ptr[rest.len - 5] != 0)
+    return false;
+  kr_wire_reader reader = kr_wire_reader_init(kr_str_skip(rest, rest.len - 4));
   *ret_version = kr_wire_get_u32(&reader);
-  return kr_wire_is_end(&reader) && kr_vault_name_check(*ret_name, NULL) == KR_OK;
+  return kr_place_read_secret(kr_str_slice(rest, 0, rest.len - 5), ret_name, ret_environment);
 }

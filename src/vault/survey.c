@@ -70,30 +70,39 @@ static kr_status kr_vault_walk_good(kr_vault_walk *walk, kr_str at, kr_str recor
   return walk->survey->good(walk->survey->ctx, at, record, reterr);
 }
 
-static void kr_vault_walk_tell(kr_vault_walk *walk, const kr_survey_org *of, kr_str secret,
-                               uint32_t version, const char *what) {
-  char name[KR_VAULT_NAME_BYTES + 1] = "";
-  if (secret.len > 0 && secret.len <= KR_VAULT_NAME_BYTES)
-    memcpy(name, secret.ptr, secret.len);
+static void kr_survey_text(kr_str text, char *out, size_t size) {
+  size_t len = text.len < size ? text.len : size - 1;
+  if (len > 0)
+    memcpy(out, text.ptr, len);
+  out[len] = '\0';
+}
+
+static void kr_vault_walk_tell(kr_vault_walk *walk, const kr_survey_org *of,
+                               const kr_value_name *secret, const char *what) {
+  char name[KR_VAULT_NAME_BYTES + 1];
+  char environment[KR_ENVIRONMENT_BYTES + 1];
+  kr_survey_text(secret == NULL ? (kr_str){0} : secret->name, name, sizeof name);
+  kr_survey_text(secret == NULL ? (kr_str){0} : secret->environment, environment,
+                 sizeof environment);
   const kr_damage damage = {.what = what,
                             .organization = of == NULL ? "" : of->org.name,
                             .org_id = of == NULL ? 0 : of->org.id,
-                            .environment = "",
+                            .environment = environment,
                             .secret = name,
-                            .version = version};
+                            .version = secret == NULL ? 0 : secret->version};
   walk->survey->damaged(walk->survey->ctx, &damage);
 }
 
 /* Damage is told and gone over; what is left is a failure of the walk itself. */
-static kr_status kr_vault_walk_note(kr_vault_walk *walk, const kr_survey_org *of, kr_str secret,
-                                    uint32_t version, kr_status status, const kr_error *error,
-                                    kr_error *reterr) {
+static kr_status kr_vault_walk_note(kr_vault_walk *walk, const kr_survey_org *of,
+                                    const kr_value_name *secret, kr_status status,
+                                    const kr_error *error, kr_error *reterr) {
   if (status == KR_NOMEM || status == KR_INTERNAL) {
     if (reterr != NULL)
       *reterr = *error;
     return status;
   }
-  kr_vault_walk_tell(walk, of, secret, version, error->message);
+  kr_vault_walk_tell(walk, of, secret, error->message);
   return KR_OK;
 }
 
@@ -146,7 +155,7 @@ static kr_status kr_vault_step_org(void *ctx, kr_str at, kr_str record, kr_error
   walk->counts.records++;
   kr_status status = kr_org_parse(walk->vault, at, record, &org, &error);
   if (status != KR_OK)
-    return kr_vault_walk_note(walk, NULL, (kr_str){0}, 0, status, &error, reterr);
+    return kr_vault_walk_note(walk, NULL, NULL, status, &error, reterr);
   walk->counts.organizations++;
   KR_TRY(kr_vault_walk_head_element(walk, at, record, reterr));
   KR_TRY(kr_vault_walk_add_org(walk, &org, reterr));
@@ -165,8 +174,7 @@ static void kr_vault_walk_sort_orgs(kr_vault_walk *walk) {
     qsort(walk->orgs, walk->n_orgs, sizeof *walk->orgs, kr_survey_org_order);
   for (size_t i = 1; i < walk->n_orgs; i++)
     if (walk->orgs[i].org.id == walk->orgs[i - 1].org.id)
-      kr_vault_walk_tell(walk, &walk->orgs[i], (kr_str){0}, 0,
-                         "two organizations have the same id");
+      kr_vault_walk_tell(walk, &walk->orgs[i], NULL, "two organizations have the same id");
 }
 
 static kr_status kr_vault_step_manifest(void *ctx, kr_str at, kr_str record, kr_error *reterr) {
@@ -178,12 +186,12 @@ static kr_status kr_vault_step_manifest(void *ctx, kr_str at, kr_str record, kr_
   bool is_place = kr_place_read_org(at, &org_id, &rest) && rest.len == 0;
   kr_survey_org *of = is_place ? kr_vault_walk_org(walk, org_id) : NULL;
   if (of == NULL) {
-    kr_vault_walk_tell(walk, NULL, (kr_str){0}, 0, "a manifest of no organization that is there");
+    kr_vault_walk_tell(walk, NULL, NULL, "a manifest of no organization that is there");
     return KR_OK;
   }
   kr_status status = kr_manifest_parse(walk->vault, org_id, record, &of->manifest, &error);
   if (status != KR_OK)
-    return kr_vault_walk_note(walk, of, (kr_str){0}, 0, status, &error, reterr);
+    return kr_vault_walk_note(walk, of, NULL, status, &error, reterr);
   of->has_manifest = true;
   return kr_vault_walk_head_element(walk, at, record, reterr);
 }
@@ -200,7 +208,7 @@ static kr_status kr_vault_walk_add(kr_vault_walk *walk, kr_str at, kr_str record
   if (kr_place_read_org(at, &org_id, ret_rest))
     *ret_of = kr_vault_walk_org(walk, org_id);
   if (*ret_of == NULL) {
-    kr_vault_walk_tell(walk, NULL, (kr_str){0}, 0, "a record of no organization that is there");
+    kr_vault_walk_tell(walk, NULL, NULL, "a record of no organization that is there");
     return KR_OK;
   }
   KR_TRY(kr_sum_element(walk->vault, at, record, &element, reterr));
@@ -221,13 +229,13 @@ static kr_status kr_vault_step_key(void *ctx, kr_str at, kr_str record, kr_error
   kr_wire_reader reader = kr_wire_reader_init(rest);
   uint32_t key_id = kr_wire_get_u32(&reader);
   if (!kr_wire_is_end(&reader)) {
-    kr_vault_walk_tell(walk, of, (kr_str){0}, 0, "a record in no known place");
+    kr_vault_walk_tell(walk, of, NULL, "a record in no known place");
     return KR_OK;
   }
   kr_status status =
       kr_data_key_open(walk->vault, walk->reading.txn, of->org.id, key_id, &key, &error);
   if (status != KR_OK)
-    return kr_vault_walk_note(walk, of, (kr_str){0}, 0, status, &error, reterr);
+    return kr_vault_walk_note(walk, of, NULL, status, &error, reterr);
   walk->counts.data_keys++;
   return kr_vault_walk_good(walk, at, record, reterr);
 }
@@ -253,34 +261,35 @@ static kr_status kr_vault_walk_data_key(kr_vault_walk *walk, uint32_t org_id, ui
   return KR_OK;
 }
 
-static kr_status kr_vault_walk_open(kr_vault_walk *walk, uint32_t org_id, kr_str name,
-                                    uint32_t version, kr_str record, kr_error *reterr) {
+static kr_status kr_vault_walk_open(kr_vault_walk *walk, const kr_value_name *name, kr_str record,
+                                    kr_error *reterr) {
   KR_CLEANUP(kr_secret_freep) kr_secret *value = NULL;
   const kr_secret *key = NULL;
   uint32_t key_id = 0;
   if (!kr_value_key_id(record, &key_id))
-    return kr_vault_corrupt(reterr, "secret %.*s, version %u, is cut short", KR_FMT(name), version);
-  KR_TRY(kr_vault_walk_data_key(walk, org_id, key_id, &key, reterr));
-  return kr_value_open_with(walk->vault, key, org_id, name, version, record, &value, reterr);
+    return kr_vault_corrupt(reterr, "secret %.*s, version %u, is cut short", KR_FMT(name->name),
+                            name->version);
+  KR_TRY(kr_vault_walk_data_key(walk, name->org_id, key_id, &key, reterr));
+  return kr_value_open_with(walk->vault, key, name, record, &value, reterr);
 }
 
 static kr_status kr_vault_step_value(void *ctx, kr_str at, kr_str record, kr_error *reterr) {
   kr_vault_walk *walk = ctx;
   kr_survey_org *of = NULL;
   kr_error error = {0};
+  kr_value_name name = {0};
   kr_str rest = {0};
-  kr_str name = {0};
-  uint32_t version = 0;
   KR_TRY(kr_vault_walk_add(walk, at, record, &of, &rest, reterr));
   if (of == NULL)
     return KR_OK;
-  if (!kr_place_read_value(rest, &name, &version)) {
-    kr_vault_walk_tell(walk, of, (kr_str){0}, 0, "a record in no known place");
+  name.org_id = of->org.id;
+  if (!kr_place_read_value(rest, &name.name, &name.environment, &name.version)) {
+    kr_vault_walk_tell(walk, of, NULL, "a record in no known place");
     return KR_OK;
   }
-  kr_status status = kr_vault_walk_open(walk, of->org.id, name, version, record, &error);
+  kr_status status = kr_vault_walk_open(walk, &name, record, &error);
   if (status != KR_OK)
-    return kr_vault_walk_note(walk, of, name, version, status, &error, reterr);
+    return kr_vault_walk_note(walk, of, &name, status, &error, reterr);
   walk->counts.values++;
   return kr_vault_walk_good(walk, at, record, reterr);
 }
@@ -289,17 +298,17 @@ static kr_status kr_vault_step_meta(void *ctx, kr_str at, kr_str record, kr_erro
   kr_vault_walk *walk = ctx;
   kr_survey_org *of = NULL;
   kr_error error = {0};
+  kr_value_name name = {0};
   kr_str rest = {0};
   kr_meta_record meta;
   KR_TRY(kr_vault_walk_add(walk, at, record, &of, &rest, reterr));
   if (of == NULL)
     return KR_OK;
   of->n_secrets++;
+  bool is_named = kr_place_read_secret(rest, &name.name, &name.environment);
   kr_status status = kr_meta_parse(walk->vault, of->org.id, at, record, &meta, &error);
   if (status != KR_OK)
-    return kr_vault_walk_note(walk, of,
-                              kr_vault_name_check(rest, NULL) == KR_OK ? rest : (kr_str){0}, 0,
-                              status, &error, reterr);
+    return kr_vault_walk_note(walk, of, is_named ? &name : NULL, status, &error, reterr);
   walk->counts.secrets++;
   return kr_vault_walk_good(walk, at, record, reterr);
 }
@@ -309,7 +318,6 @@ static kr_status kr_vault_step_meta(void *ctx, kr_str at, kr_str record, kr_erro
 typedef struct kr_survey_missing {
   kr_vault_walk *walk;
   const kr_survey_org *of;
-  bool is_found;
 } kr_survey_missing;
 
 static kr_status kr_vault_step_missing(void *ctx, kr_str at, kr_str record, kr_error *reterr) {
@@ -320,14 +328,15 @@ static kr_status kr_vault_step_missing(void *ctx, kr_str at, kr_str record, kr_e
   (void)reterr;
   if (kr_meta_parse(walk->vault, org_id, at, record, &meta, NULL) != KR_OK)
     return KR_OK;
-  kr_str name = kr_str_cstr(meta.meta.name);
+  kr_value_name name = {.org_id = org_id,
+                        .name = kr_str_cstr(meta.meta.name),
+                        .environment = kr_str_cstr(meta.meta.environment)};
   for (uint32_t i = 0; i < meta.n_versions; i++) {
-    kr_vault_place place = kr_place_value(org_id, name, meta.versions[i]);
+    name.version = meta.versions[i].version;
+    kr_vault_place place = kr_place_value(org_id, name.name, name.environment, name.version);
     kr_str value = {0};
-    if (kr_store_get(walk->reading.txn, kr_place_str(&place), &value, NULL) != KR_NOT_FOUND)
-      continue;
-    missing->is_found = true;
-    kr_vault_walk_tell(walk, missing->of, name, meta.versions[i], "a version of a secret is gone");
+    if (kr_store_get(walk->reading.txn, kr_place_str(&place), &value, NULL) == KR_NOT_FOUND)
+      kr_vault_walk_tell(walk, missing->of, &name, "a version of a secret is gone");
   }
   return KR_OK;
 }
@@ -345,7 +354,7 @@ static kr_status kr_vault_walk_compare(kr_vault_walk *walk, const kr_survey_org 
   bool is_whole = true;
   if (!of->has_manifest) {
     if (kr_store_get_readable(&walk->reading, kr_place_str(&place), &record, NULL) == KR_NOT_FOUND)
-      kr_vault_walk_tell(walk, of, (kr_str){0}, 0, "the manifest of the organization is gone");
+      kr_vault_walk_tell(walk, of, NULL, "the manifest of the organization is gone");
     return KR_OK;
   }
   if (kr_survey_org_is_whole(of))
@@ -354,7 +363,7 @@ static kr_status kr_vault_walk_compare(kr_vault_walk *walk, const kr_survey_org 
   place = kr_place_metas(of->org.id);
   KR_TRY(kr_store_each_readable(&walk->reading, kr_place_str(&place), kr_vault_step_missing,
                                 &missing, &is_whole, reterr));
-  kr_vault_walk_tell(walk, of, (kr_str){0}, 0,
+  kr_vault_walk_tell(walk, of, NULL,
                      "the records of the organization do not match its manifest: some were "
                      "altered, removed, added or put back to an older state");
   return KR_OK;
@@ -371,7 +380,7 @@ static kr_status kr_vault_walk_pass(kr_vault_walk *walk, const char *prefix, con
   if (is_whole)
     return KR_OK;
   (void)snprintf(text, sizeof text, "a page of the store is damaged: some %s cannot be read", what);
-  kr_vault_walk_tell(walk, NULL, (kr_str){0}, 0, text);
+  kr_vault_walk_tell(walk, NULL, NULL, text);
   return KR_OK;
 }
 
@@ -383,12 +392,12 @@ static kr_status kr_vault_walk_head(kr_vault_walk *walk, kr_error *reterr) {
     bool is_same = head.n_orgs == walk->n_orgs &&
                    kr_crypto_equal(head.sum.bytes, walk->head_sum.bytes, sizeof head.sum.bytes);
     if (!is_same)
-      kr_vault_walk_tell(walk, NULL, (kr_str){0}, 0,
+      kr_vault_walk_tell(walk, NULL, NULL,
                          "the organizations do not match the vault's head: one was altered, "
                          "removed, added or put back to an older state");
     return KR_OK;
   }
-  return kr_vault_walk_note(walk, NULL, (kr_str){0}, 0, status, &error, reterr);
+  return kr_vault_walk_note(walk, NULL, NULL, status, &error, reterr);
 }
 
 static kr_status kr_vault_step_root(void *ctx, kr_str at, kr_str record, kr_error *reterr) {
@@ -400,7 +409,7 @@ static kr_status kr_vault_step_root(void *ctx, kr_str at, kr_str record, kr_erro
     is_known = is_known || kr_str_equal(letters, kr_str_cstr(known[i]));
   if (!is_known) {
     walk->counts.records++;
-    kr_vault_walk_tell(walk, NULL, (kr_str){0}, 0, "a record in no known place");
+    kr_vault_walk_tell(walk, NULL, NULL, "a record in no known place");
   }
   kr_vault_place root = kr_place_root();
   if (kr_str_equal(at, kr_place_str(&root))) {

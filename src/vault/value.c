@@ -13,15 +13,15 @@
 #define KR_VALUE_LENGTH_BYTES 4u
 #define KR_VALUE_AAD_BYTES 1024u
 
-static kr_status kr_value_aad(const kr_vault *vault, uint32_t org_id, kr_str name, uint32_t version,
-                              uint32_t key_id, kr_buf *out) {
+static kr_status kr_value_aad(const kr_vault *vault, const kr_value_name *name, uint32_t key_id,
+                              kr_buf *out) {
   KR_TRY(kr_wire_put_str(out, KR_DOMAIN_VALUE));
   KR_TRY(kr_wire_put_u32(out, KR_VAULT_FORMAT));
   KR_TRY(kr_wire_put_str(out, kr_str_from(vault->uuid, sizeof vault->uuid)));
-  KR_TRY(kr_wire_put_u32(out, org_id));
-  KR_TRY(kr_wire_put_str(out, KR_STR(""))); /* environment */
-  KR_TRY(kr_wire_put_str(out, name));
-  KR_TRY(kr_wire_put_u32(out, version));
+  KR_TRY(kr_wire_put_u32(out, name->org_id));
+  KR_TRY(kr_wire_put_str(out, name->environment));
+  KR_TRY(kr_wire_put_str(out, name->name));
+  KR_TRY(kr_wire_put_u32(out, name->version));
   return kr_wire_put_u32(out, key_id);
 }
 
@@ -38,11 +38,10 @@ static kr_status kr_value_frame(kr_secure *pool, kr_str value, kr_secret **ret_p
 }
 
 kr_status kr_value_seal(kr_vault *vault, const kr_secret *data_key, uint32_t key_id,
-                        uint32_t org_id, kr_str name, uint32_t version, kr_str value,
-                        kr_buf *record, kr_error *reterr) {
+                        const kr_value_name *name, kr_str value, kr_buf *record, kr_error *reterr) {
   KR_CLEANUP(kr_secret_freep) kr_secret *plain = NULL;
   KR_CLEANUP(kr_buf_done) kr_buf aad = KR_BUF_INIT(KR_VALUE_AAD_BYTES, NULL);
-  kr_status status = kr_value_aad(vault, org_id, name, version, key_id, &aad);
+  kr_status status = kr_value_aad(vault, name, key_id, &aad);
   if (status == KR_OK)
     status = kr_wire_put_u32(record, key_id);
   if (status != KR_OK)
@@ -83,14 +82,13 @@ bool kr_value_key_id(kr_str record, uint32_t *ret_key_id) {
   return !reader.is_bad;
 }
 
-kr_status kr_value_open_with(kr_vault *vault, const kr_secret *data_key, uint32_t org_id,
-                             kr_str name, uint32_t version, kr_str record, kr_secret **ret_value,
-                             kr_error *reterr) {
+kr_status kr_value_open_with(kr_vault *vault, const kr_secret *data_key, const kr_value_name *name,
+                             kr_str record, kr_secret **ret_value, kr_error *reterr) {
   KR_CLEANUP(kr_secret_freep) kr_secret *plain = NULL;
   KR_CLEANUP(kr_buf_done) kr_buf aad = KR_BUF_INIT(KR_VALUE_AAD_BYTES, NULL);
   kr_wire_reader reader = kr_wire_reader_init(record);
   uint32_t key_id = kr_wire_get_u32(&reader);
-  kr_status status = kr_value_aad(vault, org_id, name, version, key_id, &aad);
+  kr_status status = kr_value_aad(vault, name, key_id, &aad);
   if (status != KR_OK)
     return kr_buf_explain(&aad, status, "a stored secret", reterr);
   kr_str value = {0};
@@ -98,17 +96,18 @@ kr_status kr_value_open_with(kr_vault *vault, const kr_secret *data_key, uint32_
   if (status == KR_CORRUPT ||
       (status == KR_OK && !kr_value_unframe(kr_secret_reveal(plain), &value)))
     return kr_vault_corrupt(reterr, "secret %.*s, version %u, fails its integrity check",
-                            KR_FMT(name), version);
+                            KR_FMT(name->name), name->version);
   KR_TRY(status);
   return kr_value_copy(vault->pool, value, ret_value, reterr);
 }
 
-kr_status kr_value_open(kr_vault *vault, kr_store_txn *txn, uint32_t org_id, kr_str name,
-                        uint32_t version, kr_str record, kr_secret **ret_value, kr_error *reterr) {
+kr_status kr_value_open(kr_vault *vault, kr_store_txn *txn, const kr_value_name *name,
+                        kr_str record, kr_secret **ret_value, kr_error *reterr) {
   KR_CLEANUP(kr_secret_freep) kr_secret *data_key = NULL;
   uint32_t key_id = 0;
   if (!kr_value_key_id(record, &key_id))
-    return kr_vault_corrupt(reterr, "secret %.*s, version %u, is cut short", KR_FMT(name), version);
-  KR_TRY(kr_data_key_open(vault, txn, org_id, key_id, &data_key, reterr));
-  return kr_value_open_with(vault, data_key, org_id, name, version, record, ret_value, reterr);
+    return kr_vault_corrupt(reterr, "secret %.*s, version %u, is cut short", KR_FMT(name->name),
+                            name->version);
+  KR_TRY(kr_data_key_open(vault, txn, name->org_id, key_id, &data_key, reterr));
+  return kr_value_open_with(vault, data_key, name, record, ret_value, reterr);
 }

@@ -6,7 +6,7 @@
  *   store root key --HKDF--> wrap key | record-MAC key | event-chain key
  *   organization data key (random, id) wrapped under the wrap key
  *   value sealed (A256CBC-HS512) under its organization's data key; associated data:
- *     domain, format version, store UUID, organization id, environment "", name, version, data-key
+ *     domain, format version, store UUID, organization id, environment, name, version, data-key
  * id
  *
  * Every record carries a MAC (crypto/record_mac.h) or is an envelope; each
@@ -26,13 +26,18 @@
 #include "store/store.h"
 #include "vault/keyring.h"
 
-#define KR_VAULT_FORMAT 0u       /* not yet frozen: may be refused later */
+#define KR_VAULT_FORMAT 1u       /* frozen: docs/formats/vault.md */
 #define KR_ORG_NAME_BYTES 64u    /* [a-z0-9][a-z0-9-]* */
 #define KR_VAULT_NAME_BYTES 128u /* [A-Z0-9_]+ */
 #define KR_VAULT_VALUE_BYTES (64u * 1024u)
 #define KR_VAULT_DESCRIPTION_BYTES 1024u /* UTF-8, no control characters */
-#define KR_VAULT_VERSIONS_KEPT 10u
-#define KR_VAULT_SECRETS_MAX 100000u /* per organization */
+#define KR_VAULT_VERSIONS_KEPT 10u       /* unless a secret has its own number, */
+#define KR_VAULT_VERSIONS_MAX 50u        /* of at most so many */
+#define KR_ENVIRONMENT_BYTES 32u         /* [a-z0-9][a-z0-9-]*, or "" */
+#define KR_VAULT_BY_BYTES 64u            /* who changed a secret; longer is cut */
+#define KR_VAULT_HOSTS_BYTES 1024u       /* all allowed hosts of a secret, parted by blanks */
+#define KR_VAULT_MIN_SEARCH_BYTES 64u    /* the longest minimum length for search */
+#define KR_VAULT_SECRETS_MAX 100000u     /* per organization */
 #define KR_VAULT_UUID_BYTES 16u
 
 typedef struct kr_vault kr_vault;
@@ -43,14 +48,54 @@ typedef struct kr_org {
   int64_t created_ms;
 } kr_org;
 
+/** Where in a request a secret may stand; bits of kr_secret_policy.positions. */
+typedef enum kr_secret_position {
+  KR_POSITION_HEADER = 1,
+  KR_POSITION_PATH = 2, /* of the URL, its host included */
+  KR_POSITION_QUERY = 4,
+  KR_POSITION_BODY = 8
+} kr_secret_position;
+#define KR_POSITIONS_ALL 15u
+
+/** What holds for a secret beside its value. */
+typedef struct kr_secret_policy {
+  int64_t expires_ms;  /* from then on runs are refused; 0: never */
+  uint8_t positions;   /* where it may stand, kr_secret_position; 0: anywhere */
+  uint32_t min_search; /* shorter values are redacted by position alone; 0: 4 bytes */
+  uint32_t keep;       /* versions, 1 to KR_VAULT_VERSIONS_MAX */
+  char hosts[KR_VAULT_HOSTS_BYTES + 1]; /* "api.example.com *.example.org"; "": any */
+} kr_secret_policy;
+
 typedef struct kr_secret_meta {
   char name[KR_VAULT_NAME_BYTES + 1];
+  char environment[KR_ENVIRONMENT_BYTES + 1]; /* "": the default */
   char description[KR_VAULT_DESCRIPTION_BYTES + 1];
+  char created_by[KR_VAULT_BY_BYTES + 1];
+  char updated_by[KR_VAULT_BY_BYTES + 1];
   uint32_t version; /* newest, from 1 */
   uint32_t oldest;  /* oldest version still kept */
   int64_t created_ms;
-  int64_t updated_ms;
+  int64_t updated_ms; /* of value, description or policy */
+  kr_secret_policy policy;
 } kr_secret_meta;
+
+/** One kept version. */
+typedef struct kr_secret_version {
+  uint32_t version;
+  uint32_t from; /* the version whose value was brought back; 0: a value was saved */
+  int64_t created_ms;
+  char by[KR_VAULT_BY_BYTES + 1];
+} kr_secret_version;
+
+/** What kr_vault_secret_set saves. */
+typedef struct kr_secret_saving {
+  kr_str name;
+  kr_str environment; /* "": the default */
+  const kr_secret *value;
+  kr_str description; /* ptr NULL keeps the old one */
+  kr_str by;          /* who */
+  int64_t now_ms;
+} kr_secret_saving;
 
 /** Write the head records into an empty store: format, UUID, key-check value, wrapped root key. */
 kr_status kr_vault_create(kr_store_txn *txn, const kr_keyring *keyring, kr_secure *pool,
@@ -101,25 +146,65 @@ kr_status kr_vault_name_check(kr_str name, kr_error *reterr) KR_MUST_USE;
 /** Is it UTF-8 without controls, within its limit? KR_INVALID, KR_LIMIT. Empty is fine. */
 kr_status kr_vault_description_check(kr_str description, kr_error *reterr) KR_MUST_USE;
 
+/** Is it "" or an environment's name? KR_INVALID with the rule. */
+kr_status kr_vault_environment_check(kr_str environment, kr_error *reterr) KR_MUST_USE;
+
+/** Hosts, positions, numbers within their limits? KR_INVALID, KR_LIMIT, with the rule. */
+kr_status kr_vault_policy_check(const kr_secret_policy *policy, kr_error *reterr) KR_MUST_USE;
+
+/** Does a policy's list of hosts allow this one (lower case, without a port)? */
+bool kr_vault_policy_allows_host(const kr_secret_policy *policy, kr_str host);
+
+/*
+ * A secret is known by its name and environment. Functions with `environment`
+ * mean exactly that one, unless they say otherwise.
+ */
+
 /**
  * Save a value as a new version (1 for a new secret). The value is sealed here
- * at once. description: ptr NULL keeps the old one. Versions beyond
- * KR_VAULT_VERSIONS_KEPT are removed. Refused (KR_INVALID): empty or all-blank
- * values, "[REDACTED]" and "********" (a shown marker posted back); KR_LIMIT:
- * over 64 KiB. Never says how long the value was.
+ * at once. Versions beyond the number the secret keeps are removed. Refused
+ * (KR_INVALID): empty or all-blank values, "[REDACTED]" and "********" (a shown
+ * marker posted back); KR_LIMIT: over 64 KiB. Never says how long the value was.
  */
-kr_status kr_vault_secret_set(kr_vault *vault, kr_store_txn *txn, const kr_org *org, kr_str name,
-                              const kr_secret *value, kr_str description, int64_t now_ms,
-                              kr_secret_meta *ret_meta, kr_error *reterr) KR_MUST_USE;
+kr_status kr_vault_secret_set(kr_vault *vault, kr_store_txn *txn, const kr_org *org,
+                              const kr_secret_saving *saving, kr_secret_meta *ret_meta,
+                              kr_error *reterr) KR_MUST_USE;
+
+/**
+ * The value of an older version becomes the newest, sealed anew, without being
+ * shown. KR_NOT_FOUND: no such version is kept; KR_INVALID: it is the newest.
+ */
+kr_status kr_vault_secret_rollback(kr_vault *vault, kr_store_txn *txn, const kr_org *org,
+                                   kr_str name, kr_str environment, uint32_t version, kr_str by,
+                                   int64_t now_ms, kr_secret_meta *ret_meta,
+                                   kr_error *reterr) KR_MUST_USE;
+
+/** Replace the policy; versions beyond its `keep` are removed. The value stays as it is. */
+kr_status kr_vault_secret_set_policy(kr_vault *vault, kr_store_txn *txn, const kr_org *org,
+                                     kr_str name, kr_str environment,
+                                     const kr_secret_policy *policy, kr_str by, int64_t now_ms,
+                                     kr_secret_meta *ret_meta, kr_error *reterr) KR_MUST_USE;
 
 /** KR_NOT_FOUND names the nearest existing name of this organization. */
 kr_status kr_vault_secret_meta(kr_vault *vault, kr_store_txn *txn, const kr_org *org, kr_str name,
-                               kr_secret_meta *ret_meta, kr_error *reterr) KR_MUST_USE;
+                               kr_str environment, kr_secret_meta *ret_meta,
+                               kr_error *reterr) KR_MUST_USE;
+
+/** The secret a run in this environment gets: its own, else the default one. */
+kr_status kr_vault_secret_resolve(kr_vault *vault, kr_store_txn *txn, const kr_org *org,
+                                  kr_str name, kr_str environment, kr_secret_meta *ret_meta,
+                                  kr_error *reterr) KR_MUST_USE;
+
+/** The kept versions, newest first. */
+typedef kr_status (*kr_version_visit)(void *ctx, const kr_secret_version *version);
+kr_status kr_vault_secret_versions(kr_vault *vault, kr_store_txn *txn, const kr_org *org,
+                                   kr_str name, kr_str environment, kr_version_visit visit,
+                                   void *ctx, kr_error *reterr) KR_MUST_USE;
 
 kr_status kr_vault_secret_delete(kr_vault *vault, kr_store_txn *txn, const kr_org *org, kr_str name,
-                                 kr_error *reterr) KR_MUST_USE;
+                                 kr_str environment, kr_error *reterr) KR_MUST_USE;
 
-/** In order of name. */
+/** In order of name, then environment. */
 typedef kr_status (*kr_secret_visit)(void *ctx, const kr_secret_meta *meta);
 kr_status kr_vault_secret_each(kr_vault *vault, kr_store_txn *txn, const kr_org *org,
                                kr_secret_visit visit, void *ctx, kr_error *reterr) KR_MUST_USE;
@@ -129,8 +214,8 @@ kr_status kr_vault_secret_each(kr_vault *vault, kr_store_txn *txn, const kr_org 
  * (keyless). The secret is in the vault's pool; the caller frees it.
  */
 kr_status kr_vault_secret_open(kr_vault *vault, kr_store_txn *txn, const kr_org *org, kr_str name,
-                               uint32_t version, kr_secret **ret_value, uint32_t *ret_version,
-                               kr_error *reterr) KR_MUST_USE;
+                               kr_str environment, uint32_t version, kr_secret **ret_value,
+                               uint32_t *ret_version, kr_error *reterr) KR_MUST_USE;
 
 /** The manifest's counter: changes whenever any secret of the organization does. */
 kr_status kr_vault_generation(kr_vault *vault, kr_store_txn *txn, const kr_org *org,

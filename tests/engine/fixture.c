@@ -73,8 +73,8 @@ void fixture_secret(fixture *self, const char *org, const char *name, const char
   kr_error error = {0};
   kr_secret *secret = NULL;
   must(kr_secret_copy(self->engine, text(value), &secret, &error), &error);
-  kr_status status =
-      kr_engine_secret_set(self->engine, text(org), text(name), secret, (kr_str){0}, NULL, &error);
+  kr_status status = kr_engine_secret_set(self->engine, text(org), text(name), (kr_str){0}, secret,
+                                          (kr_str){0}, NULL, &error);
   kr_secret_free(secret);
   must(status, &error);
 }

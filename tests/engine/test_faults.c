@@ -38,8 +38,8 @@ static kr_status set_secret(fixture *self, const char *name, const char *value, 
   kr_secret *secret = NULL;
   kr_status status = kr_secret_copy(self->engine, text(value), &secret, error);
   if (status == KR_OK)
-    status = kr_engine_secret_set(self->engine, text("default"), text(name), secret, (kr_str){0},
-                                  NULL, error);
+    status = kr_engine_secret_set(self->engine, text("default"), text(name), (kr_str){0}, secret,
+                                  (kr_str){0}, NULL, error);
   kr_secret_free(secret);
   return status;
 }
@@ -290,7 +290,8 @@ static void make_faulty(kr_store *store, bool is_put, unsigned n_times, kr_statu
 }
 
 static kr_status delete_key(fixture *self, kr_error *error) {
-  return kr_engine_secret_delete(self->engine, text("default"), text("KEY"), error);
+  return kr_engine_secret_delete(self->engine, text("default"), text("KEY"), (kr_str){0}, NULL, NULL,
+                                 error);
 }
 
 /* A full map grows and the change is made again: once, with one audit entry and one version. */

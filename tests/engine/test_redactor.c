@@ -579,7 +579,9 @@ static void test_an_organizations_values_are_those_of_now(void **state) {
        &error);
   assert_bytes(result.bytes, M " " M " " M);
   must(kr_filter_feed(filter, text("value rotated-value sesame-value."), &error), &error);
-  must(kr_engine_secret_delete(self->engine, text("default"), text("LATER"), &error), &error);
+  must(kr_engine_secret_delete(self->engine, text("default"), text("LATER"), (kr_str){0}, NULL,
+                               NULL, &error),
+       &error);
   must(kr_redactor_bytes(scratch, text("later-value"), &result, &error), &error);
   assert_true(result.is_unchanged);
   /* A stream never forgets. */

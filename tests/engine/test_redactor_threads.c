@@ -126,8 +126,8 @@ static void *work_rotate(void *argument) {
     if (status == KR_OK) {
       char name[32];
       (void)snprintf(name, sizeof name, "KEY_%u", i);
-      status = kr_engine_secret_set(all->self->engine, text("default"), text(name), secret,
-                                    (kr_str){0}, NULL, &error);
+      status = kr_engine_secret_set(all->self->engine, text("default"), text(name), (kr_str){0},
+                                    secret, (kr_str){0}, NULL, &error);
     }
     kr_secret_free(secret);
     expect(all, status == KR_OK, "save");

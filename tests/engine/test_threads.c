@@ -78,8 +78,8 @@ static void *work_replace(void *argument) {
     kr_secret *secret = NULL;
     (void)snprintf(value, sizeof value, "another-value-%u", i);
     if (kr_secret_copy(self->self->engine, text(value), &secret, &error) != KR_OK ||
-        kr_engine_secret_set(self->self->engine, text("default"), text("OTHER"), secret,
-                             (kr_str){0}, NULL, &error) != KR_OK)
+        kr_engine_secret_set(self->self->engine, text("default"), text("OTHER"), (kr_str){0},
+                             secret, (kr_str){0}, NULL, &error) != KR_OK)
       print_error("%s\n", error.message);
     else
       (void)atomic_fetch_add(self->n_completed, 1);

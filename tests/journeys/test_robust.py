@@ -286,6 +286,7 @@ class Damaged(RobustCase):
                 self.assertEqual(done.returncode, 3, "%s cut at %d: %s" % (store, size, done.stderr))
                 self.assertRegex(done.stderr, "store|vault|event log")
                 self.assertNotIn(CANARY, done.stdout + done.stderr)
+            self.with_bytes(store, data)  # whole again for the next store's command
 
     def test_flipped_bits_never_give_wrong_data(self):
         chance = random.Random(11)

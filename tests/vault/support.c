@@ -83,9 +83,12 @@ kr_status test_try_set(test_home *home, const kr_org *org, const char *name, kr_
   if (value.len > 0)
     memcpy(kr_secret_writable(secret), value.ptr, value.len);
   kr_store_txn *txn = test_begin(home, KR_STORE_WRITE);
-  kr_status status =
-      kr_vault_secret_set(home->vault, txn, org, kr_str_cstr(name), secret,
-                          kr_str_cstr(description), TEST_NOW_MS, &meta, &home->error);
+  const kr_secret_saving saving = {.name = kr_str_cstr(name),
+                                   .value = secret,
+                                   .description = kr_str_cstr(description),
+                                   .by = KR_STR("test"),
+                                   .now_ms = TEST_NOW_MS};
+  kr_status status = kr_vault_secret_set(home->vault, txn, org, &saving, &meta, &home->error);
   if (status == KR_OK)
     status = kr_store_commit(txn, &home->error);
   else
@@ -104,7 +107,8 @@ uint32_t test_set(test_home *home, const kr_org *org, const char *name, const ch
 
 void test_delete(test_home *home, const kr_org *org, const char *name) {
   kr_store_txn *txn = test_begin(home, KR_STORE_WRITE);
-  test_need(home, kr_vault_secret_delete(home->vault, txn, org, kr_str_cstr(name), &home->error));
+  test_need(home, kr_vault_secret_delete(home->vault, txn, org, kr_str_cstr(name), KR_STR(""),
+                                         &home->error));
   test_commit(home, txn);
 }
 
@@ -113,8 +117,8 @@ kr_status test_open(test_home *home, const kr_org *org, const char *name, uint32
   kr_secret *value = NULL;
   uint32_t got = 0;
   kr_store_txn *txn = test_begin(home, KR_STORE_READ);
-  kr_status status = kr_vault_secret_open(home->vault, txn, org, kr_str_cstr(name), version, &value,
-                                          &got, &home->error);
+  kr_status status = kr_vault_secret_open(home->vault, txn, org, kr_str_cstr(name), KR_STR(""),
+                                          version, &value, &got, &home->error);
   kr_store_abort(txn);
   if (status != KR_OK)
     return status;

@@ -61,8 +61,12 @@ static kr_status work_set(test_home *home, const kr_org *org) {
   KR_TRY(kr_secret_new(home->pool, 5, &value));
   memcpy(kr_secret_writable(value), "fresh", 5);
   KR_TRY(kr_store_begin(home->store, KR_STORE_WRITE, &txn, &home->error));
-  KR_TRY(kr_vault_secret_set(home->vault, txn, org, KR_STR("KEY"), value, KR_STR("text"), 1, &meta,
-                             &home->error));
+  const kr_secret_saving saving = {.name = KR_STR("KEY"),
+                                   .value = value,
+                                   .description = KR_STR("text"),
+                                   .by = KR_STR("test"),
+                                   .now_ms = 1};
+  KR_TRY(kr_vault_secret_set(home->vault, txn, org, &saving, &meta, &home->error));
   return kr_store_commit(KR_TAKE(txn), &home->error);
 }
 
@@ -72,7 +76,8 @@ static kr_status work_open(test_home *home, const kr_org *org) {
   KR_CLEANUP(kr_store_abortp) kr_store_txn *txn = NULL;
   KR_TRY(kr_vault_open(home->store, home->keyring, home->pool, &vault, &home->error));
   KR_TRY(kr_store_begin(home->store, KR_STORE_READ, &txn, &home->error));
-  KR_TRY(kr_vault_secret_open(vault, txn, org, KR_STR("OTHER"), 0, &value, NULL, &home->error));
+  KR_TRY(kr_vault_secret_open(vault, txn, org, KR_STR("OTHER"), KR_STR(""), 0, &value, NULL,
+                              &home->error));
   assert_true(kr_str_equal(kr_secret_reveal(value), KR_STR("other-value")));
   return kr_vault_org_verify(vault, txn, org, &home->error);
 }
@@ -89,7 +94,7 @@ static kr_status work_create(test_home *home, const kr_org *org) {
 static kr_status work_delete(test_home *home, const kr_org *org) {
   KR_CLEANUP(kr_store_abortp) kr_store_txn *txn = NULL;
   KR_TRY(kr_store_begin(home->store, KR_STORE_WRITE, &txn, &home->error));
-  KR_TRY(kr_vault_secret_delete(home->vault, txn, org, KR_STR("KEY"), &home->error));
+  KR_TRY(kr_vault_secret_delete(home->vault, txn, org, KR_STR("KEY"), KR_STR(""), &home->error));
   return kr_store_commit(KR_TAKE(txn), &home->error);
 }
 
@@ -214,7 +219,7 @@ static void test_buckets(void **state) {
   for (uint32_t i = 0; i < 3; i++) {
     assert_int_equal(test_try_set(home, &org, "KEY", kr_str_from(value, sizes[i]), NULL, NULL),
                      KR_OK);
-    kr_vault_place place = kr_place_value(org.id, KR_STR("KEY"), i + 1);
+    kr_vault_place place = kr_place_value(org.id, KR_STR("KEY"), KR_STR(""), i + 1);
     test_dump dump = test_dump_store(home->store);
     for (size_t j = 0; j < dump.count; j++)
       if (kr_str_equal(dump.records[j].key, kr_place_str(&place)))

@@ -151,8 +151,8 @@ static void run_move(void **state) {
   (void)test_set(home, &a, "OTHER", "other-2");
   assert_int_equal(test_open(home, &a, "KEY", 2, KR_STR("a-value-2")), KR_OK);
   kr_vault_place from = kr_place_value(row->is_other_org ? b.id : a.id, kr_str_cstr(row->from_name),
-                                       row->from_version);
-  kr_vault_place to = kr_place_value(a.id, KR_STR("KEY"), 2);
+                                       KR_STR(""), row->from_version);
+  kr_vault_place to = kr_place_value(a.id, KR_STR("KEY"), KR_STR(""), 2);
   test_dump dump = test_dump_store(home->store);
   for (size_t i = 0; i < dump.count; i++)
     if (kr_str_equal(dump.records[i].key, kr_place_str(&from)))
@@ -168,17 +168,19 @@ typedef struct context_row {
   const char *name;
   uint32_t org_id;
   const char *secret;
+  const char *environment;
   uint32_t version;
   uint8_t uuid_change;
   kr_status status;
 } context_row;
 
 static const context_row context_rows[] = {
-    {"sealed for this place", 1, "KEY", 2, 0, KR_OK},
-    {"sealed for another organization", 2, "KEY", 2, 0, KR_CORRUPT},
-    {"sealed for another name", 1, "KEX", 2, 0, KR_CORRUPT},
-    {"sealed for another version", 1, "KEY", 1, 0, KR_CORRUPT},
-    {"sealed for another vault", 1, "KEY", 2, 1, KR_CORRUPT},
+    {"sealed for this place", 1, "KEY", "", 2, 0, KR_OK},
+    {"sealed for another organization", 2, "KEY", "", 2, 0, KR_CORRUPT},
+    {"sealed for another name", 1, "KEX", "", 2, 0, KR_CORRUPT},
+    {"sealed for another environment", 1, "KEY", "staging", 2, 0, KR_CORRUPT},
+    {"sealed for another version", 1, "KEY", "", 1, 0, KR_CORRUPT},
+    {"sealed for another vault", 1, "KEY", "", 2, 1, KR_CORRUPT},
 };
 
 static void run_context(void **state) {
@@ -195,12 +197,14 @@ static void run_context(void **state) {
   assert_int_equal(kr_data_key_open(home->vault, txn, 1, 1, &data_key, NULL), KR_OK);
   kr_store_abort(txn);
   home->vault->uuid[0] ^= row->uuid_change;
-  assert_int_equal(kr_value_seal(home->vault, data_key, 1, row->org_id, kr_str_cstr(row->secret),
-                                 row->version, KR_STR("planted"), &record, NULL),
+  assert_int_equal(kr_value_seal(home->vault, data_key, 1,
+                                 &(kr_value_name){row->org_id, kr_str_cstr(row->secret),
+                                                  kr_str_cstr(row->environment), row->version},
+                                 KR_STR("planted"), &record, NULL),
                    KR_OK);
   home->vault->uuid[0] ^= row->uuid_change;
   kr_secret_free(data_key);
-  kr_vault_place place = kr_place_value(1, KR_STR("KEY"), 2);
+  kr_vault_place place = kr_place_value(1, KR_STR("KEY"), KR_STR(""), 2);
   test_raw_put(home->store, kr_place_str(&place), kr_buf_str(&record));
   assert_int_equal(test_open(home, &a, "KEY", 2, KR_STR("planted")), row->status);
   (void)test_home_teardown(&inner);
@@ -213,38 +217,67 @@ static void test_keyless_garbage(void **state) {
   fill(home);
   kr_org a = {.id = 1, .name = "a"};
   kr_secret_meta meta;
-  kr_vault_place place = kr_place_meta(1, KR_STR("KEY"));
+  kr_vault_place place = kr_place_meta(1, KR_STR("KEY"), KR_STR(""));
   kr_vault_free(home->vault);
   home->vault = NULL;
   assert_int_equal(kr_vault_open(home->store, NULL, home->pool, &home->vault, NULL), KR_OK);
   static const struct {
     uint8_t n;
-    uint32_t first, second;
+    uint32_t first, second, from;
     const char *description;
+    const char *hosts;
+    uint8_t positions;
+    uint32_t min_search;
+    uint8_t keep;
     kr_status status;
   } rows[] = {
-      {2, 1, 2, "fine", KR_OK},       {2, 2, 1, "falling", KR_CORRUPT},
-      {2, 2, 2, "twice", KR_CORRUPT}, {0, 1, 2, "none", KR_CORRUPT},
-      {11, 1, 2, "many", KR_CORRUPT}, {2, 0, 1, "version 0", KR_CORRUPT},
-      {2, 1, 2, "a\nb", KR_CORRUPT},  {2, 1, 2, "\xff", KR_CORRUPT},
+      {2, 1, 2, 0, "fine", "", 0, 0, 10, KR_OK},
+      {2, 1, 2, 1, "all", "api.example.com *.example.org [::1]", 15, 64, 50, KR_OK},
+      {2, 2, 1, 0, "falling", "", 0, 0, 10, KR_CORRUPT},
+      {2, 2, 2, 0, "twice", "", 0, 0, 10, KR_CORRUPT},
+      {0, 1, 2, 0, "none", "", 0, 0, 10, KR_CORRUPT},
+      {51, 1, 2, 0, "many", "", 0, 0, 10, KR_CORRUPT},
+      {2, 0, 1, 0, "version 0", "", 0, 0, 10, KR_CORRUPT},
+      {2, 1, 2, 2, "from itself", "", 0, 0, 10, KR_CORRUPT},
+      {2, 1, 2, 0, "a\nb", "", 0, 0, 10, KR_CORRUPT},
+      {2, 1, 2, 0, "\xff", "", 0, 0, 10, KR_CORRUPT},
+      {2, 1, 2, 0, "host", "https://api.example.com", 0, 0, 10, KR_CORRUPT},
+      {2, 1, 2, 0, "host", "api.example.com ", 0, 0, 10, KR_CORRUPT},
+      {2, 1, 2, 0, "host", "API.example.com", 0, 0, 10, KR_CORRUPT},
+      {2, 1, 2, 0, "position", "", 16, 0, 10, KR_CORRUPT},
+      {2, 1, 2, 0, "search", "", 0, 65, 10, KR_CORRUPT},
+      {2, 1, 2, 0, "keep", "", 0, 0, 0, KR_CORRUPT},
+      {2, 1, 2, 0, "keep", "", 0, 0, 51, KR_CORRUPT},
   };
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
     KR_CLEANUP(kr_buf_done) kr_buf bytes = KR_BUF_INIT(1000, NULL);
     kr_status status = kr_wire_put_u64(&bytes, 1);
+    status |= kr_wire_put_str(&bytes, KR_STR("a"));
     status |= kr_wire_put_u64(&bytes, 2);
+    status |= kr_wire_put_str(&bytes, KR_STR("b"));
     status |= kr_wire_put_str(&bytes, kr_str_cstr(rows[i].description));
+    status |= kr_wire_put_u64(&bytes, 3);
+    status |= kr_wire_put_str(&bytes, kr_str_cstr(rows[i].hosts));
+    status |= kr_wire_put_u8(&bytes, rows[i].positions);
+    status |= kr_wire_put_u32(&bytes, rows[i].min_search);
+    status |= kr_wire_put_u8(&bytes, rows[i].keep);
     status |= kr_wire_put_u8(&bytes, rows[i].n);
     status |= kr_wire_put_u32(&bytes, rows[i].first);
     status |= kr_wire_put_u64(&bytes, 1);
+    status |= kr_wire_put_u32(&bytes, 0);
+    status |= kr_wire_put_str(&bytes, KR_STR("c"));
     status |= kr_wire_put_u32(&bytes, rows[i].second);
     status |= kr_wire_put_u64(&bytes, 1);
+    status |= kr_wire_put_u32(&bytes, rows[i].from);
+    status |= kr_wire_put_str(&bytes, KR_STR("d"));
     status |= kr_buf_append(&bytes, KR_STR("no MAC, but 32 bytes of something"));
     bytes.len--;
     assert_int_equal(status, KR_OK);
     test_raw_put(home->store, kr_place_str(&place), kr_buf_str(&bytes));
     kr_store_txn *txn = test_begin(home, KR_STORE_READ);
-    assert_int_equal(kr_vault_secret_meta(home->vault, txn, &a, KR_STR("KEY"), &meta, NULL),
-                     rows[i].status);
+    assert_int_equal(
+        kr_vault_secret_meta(home->vault, txn, &a, KR_STR("KEY"), KR_STR(""), &meta, NULL),
+        rows[i].status);
     kr_store_abort(txn);
   }
 }
@@ -295,7 +328,7 @@ static void test_rollback_org(void **state) {
   (void)test_set(home, &a, "KEY", "a-value-3");
   test_reopen(home);
   assert_int_equal(test_open(home, &a, "KEY", 0, KR_STR("a-value-3")), KR_OK);
-  kr_vault_place added = kr_place_value(1, KR_STR("KEY"), 3);
+  kr_vault_place added = kr_place_value(1, KR_STR("KEY"), KR_STR(""), 3);
   for (size_t i = 0; i < old.count; i++)
     if (is_of_org(old.records[i].key, 1))
       test_raw_put(home->store, old.records[i].key, old.records[i].value);
@@ -327,7 +360,7 @@ static void test_verify_names(void **state) {
   test_home *home = *state;
   fill(home);
   kr_org a = {.id = 1, .name = "a"};
-  kr_vault_place place = kr_place_value(1, KR_STR("KEY"), 1);
+  kr_vault_place place = kr_place_value(1, KR_STR("KEY"), KR_STR(""), 1);
   test_raw_put(home->store, kr_place_str(&place), KR_STR("\0\0\0\1garbage"));
   assert_int_equal(test_verify(home, &a), KR_CORRUPT);
   assert_non_null(strstr(home->error.message, "KEY, version 1"));

@@ -236,7 +236,8 @@ static void test_versions_kept(void **state) {
   }
   kr_secret_meta meta;
   kr_store_txn *txn = test_begin(home, KR_STORE_READ);
-  assert_int_equal(kr_vault_secret_meta(home->vault, txn, &org, KR_STR("KEY"), &meta, NULL), KR_OK);
+  assert_int_equal(
+      kr_vault_secret_meta(home->vault, txn, &org, KR_STR("KEY"), KR_STR(""), &meta, NULL), KR_OK);
   kr_store_abort(txn);
   assert_int_equal(meta.version, 13);
   assert_int_equal(meta.oldest, 4);
@@ -270,8 +271,9 @@ static void test_delete_and_again(void **state) {
   assert_int_equal(test_open(home, &org, "KEY", 0, KR_STR("three")), KR_OK);
   assert_int_equal(test_verify(home, &org), KR_OK);
   kr_store_txn *txn = test_begin(home, KR_STORE_WRITE);
-  assert_int_equal(kr_vault_secret_delete(home->vault, txn, &org, KR_STR("KEX"), &home->error),
-                   KR_NOT_FOUND);
+  assert_int_equal(
+      kr_vault_secret_delete(home->vault, txn, &org, KR_STR("KEX"), KR_STR(""), &home->error),
+      KR_NOT_FOUND);
   kr_store_abort(txn);
   assert_non_null(strstr(home->error.hint, "KEY"));
 }
@@ -362,12 +364,13 @@ static void test_keyless(void **state) {
   uint64_t generation = 0;
   kr_store_txn *txn = test_begin(home, KR_STORE_WRITE);
   assert_int_equal(kr_vault_org_find(home->vault, txn, KR_STR("default"), &found, NULL), KR_OK);
-  assert_int_equal(kr_vault_secret_meta(home->vault, txn, &org, KR_STR("KEY"), &meta, NULL), KR_OK);
+  assert_int_equal(
+      kr_vault_secret_meta(home->vault, txn, &org, KR_STR("KEY"), KR_STR(""), &meta, NULL), KR_OK);
   assert_string_equal(meta.description, "text");
   assert_int_equal(kr_vault_generation(home->vault, txn, &org, &generation, NULL), KR_OK);
   assert_int_equal(generation, 2);
   assert_int_equal(kr_vault_org_verify(home->vault, txn, &org, NULL), KR_UNTRUSTED);
-  assert_int_equal(kr_vault_secret_delete(home->vault, txn, &org, KR_STR("KEY"), NULL),
+  assert_int_equal(kr_vault_secret_delete(home->vault, txn, &org, KR_STR("KEY"), KR_STR(""), NULL),
                    KR_UNTRUSTED);
   assert_int_equal(kr_vault_org_create(home->vault, txn, KR_STR("b"), 0, &found, NULL),
                    KR_UNTRUSTED);
@@ -395,8 +398,8 @@ static void *work(void *argument) {
     KR_CLEANUP(kr_store_abortp) kr_store_txn *txn = NULL;
     KR_CLEANUP(kr_secret_freep) kr_secret *value = NULL;
     if (kr_store_begin(self->home->store, KR_STORE_READ, &txn, NULL) != KR_OK ||
-        kr_vault_secret_open(self->home->vault, txn, &self->org, KR_STR("KEY"), 0, &value, NULL,
-                             NULL) != KR_OK)
+        kr_vault_secret_open(self->home->vault, txn, &self->org, KR_STR("KEY"), KR_STR(""), 0,
+                             &value, NULL, NULL) != KR_OK)
       continue;
     self->n_right += kr_str_equal(kr_secret_reveal(value), kr_str_cstr(self->org.name));
   }
