@@ -75,9 +75,12 @@ typedef struct kr_home_report {
  * end; counts.damaged says whether all is well. One read transaction for each
  * store: the files of a home that is written meanwhile grow. Errors: as
  * kr_engine_open, for what must be there to begin.
+ *
+ * @expected  Optional: a head kept elsewhere. A home that was put back behind
+ *            it, or whose log is another from there on, is damage too.
  */
-KR_API kr_status kr_home_verify(const kr_home_options *options, kr_home_damage_visit visit,
-                                void *ctx, kr_home_report *ret_report,
+KR_API kr_status kr_home_verify(const kr_home_options *options, const kr_home_head *expected,
+                                kr_home_damage_visit visit, void *ctx, kr_home_report *ret_report,
                                 kr_error *reterr) KR_MUST_USE;
 
 /** How far a long job is: a step, and bytes done of total (0: not known). May be NULL. */

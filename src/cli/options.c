@@ -52,6 +52,11 @@ const kr_cli_option_row kr_cli_options[KR_CLI_N_OPTIONS] = {
     [KR_CLI_MIN_SEARCH] = {"min-search", "BYTES",
                            "search logs for values of so many bytes or more (default: 4)"},
     [KR_CLI_KEEP] = {"keep", "N", "versions that are kept, 1 to 50 (default: 10)"},
+    [KR_CLI_CHECK] = {"check", NULL, "prove a backup whole, and change nothing"},
+    [KR_CLI_HEAD] = {"head", NULL, "print where the home stands, to be kept elsewhere"},
+    [KR_CLI_EXPECT_HEAD] = {"expect-head", "FILE",
+                            "a kept head: a home that was put back behind it is damaged"},
+    [KR_CLI_SALVAGE] = {"salvage", "DIR", "save what is good into a new home"},
 };
 
 typedef struct kr_cli_reader {

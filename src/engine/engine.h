@@ -39,7 +39,8 @@ typedef struct kr_engine_set {
 
 struct kr_engine {
   kr_secure *pool;
-  kr_keyring *keyring; /* NULL: keyless */
+  const kr_keyring *keyring; /* NULL: keyless */
+  kr_keyring *own_keyring;   /* the same, unless it is another engine's */
   kr_store *vault_store;
   kr_store *events_store;
   kr_vault *vault;
@@ -62,10 +63,11 @@ KR_DEFINE_FREEP(kr_engine_closep, kr_engine, kr_engine_close)
 
 /** How a home is opened for what is not everyday work; all false: as kr_engine_open does. */
 typedef struct kr_engine_mode {
-  bool is_read_only;       /* also: interrupted runs get no events */
-  bool is_unshared;        /* with is_read_only: a backup, in which nothing may be left */
-  bool is_damaged;         /* with is_read_only: only what must be there is looked at */
-  kr_error *reterr_events; /* with is_damaged: why the log, and it alone, could not be opened */
+  bool is_read_only;         /* also: interrupted runs get no events */
+  bool is_unshared;          /* with is_read_only: a backup, in which nothing may be left */
+  bool is_damaged;           /* with is_read_only: only what must be there is looked at */
+  const kr_keyring *keyring; /* NULL: from options; else this one, which outlives the engine */
+  kr_error *reterr_events;   /* with is_damaged: why the log, and it alone, could not be opened */
 } kr_engine_mode;
 
 /** Errors as kr_engine_open; events may be NULL where is_damaged. */

@@ -43,7 +43,7 @@ static kr_status kr_engine_open_key(kr_engine *engine, const kr_home_options *op
   if (kr_path_is_below(real.text, home.text))
     return kr_fail_hint(reterr, KR_UNTRUSTED, "the key file lies inside the home",
                         "move it elsewhere and name it with --key FILE");
-  return kr_keyring_load(kr_str_cstr(path.text), engine->pool, &engine->keyring, reterr);
+  return kr_keyring_load(kr_str_cstr(path.text), engine->pool, &engine->own_keyring, reterr);
 }
 
 /* settings.json is there, so this is a home: a store that is missing is damage, not "no home". */
@@ -131,7 +131,9 @@ kr_status kr_engine_open_as(const kr_home_options *options, const kr_engine_mode
     return kr_fail_nomem(reterr);
   engine->has_mutex = true;
   KR_TRY(kr_secure_new(KR_SECURE_POOL_BYTES, &engine->pool, reterr));
-  KR_TRY(kr_engine_open_key(engine, options, &settings, reterr));
+  if (mode->keyring == NULL)
+    KR_TRY(kr_engine_open_key(engine, options, &settings, reterr));
+  engine->keyring = mode->keyring == NULL ? engine->own_keyring : mode->keyring;
   KR_TRY(kr_engine_open_stores(engine, options->home, &settings, mode, reterr));
   if (engine->keyring != NULL && !mode->is_read_only)
     KR_TRY(kr_engine_reconcile(engine, reterr));
@@ -158,7 +160,7 @@ void kr_engine_close(kr_engine *engine) {
   kr_vault_free(engine->vault);
   kr_store_closep(&engine->events_store);
   kr_store_closep(&engine->vault_store);
-  kr_keyring_free(engine->keyring);
+  kr_keyring_free(engine->own_keyring);
   bool every_secret_was_freed_before = engine->pool == NULL || kr_secure_used(engine->pool) == 0;
   KR_ASSERT(every_secret_was_freed_before);
   kr_secure_free(engine->pool);

@@ -36,6 +36,17 @@ static void kr_verify_tell_what(kr_verify *verify, const char *area, const char 
   kr_verify_tell(verify, &damage);
 }
 
+static kr_status kr_chain_text(const uint8_t chain[KR_MAC_BYTES], char out[KR_CHAIN_TEXT_BYTES],
+                               kr_error *reterr) {
+  KR_CLEANUP(kr_buf_done) kr_buf hex = KR_BUF_INIT(KR_CHAIN_TEXT_BYTES, NULL);
+  kr_status status = kr_hex_encode(kr_str_from(chain, KR_MAC_BYTES), &hex);
+  if (status != KR_OK)
+    return kr_buf_explain(&hex, status, "the head", reterr);
+  memcpy(out, hex.ptr, hex.len);
+  out[hex.len] = '\0';
+  return KR_OK;
+}
+
 kr_status kr_engine_head(kr_engine *engine, kr_home_head *ret_head, kr_error *reterr) {
   kr_home_head head = {.generation = 0};
   kr_events_anchor anchor;
@@ -45,11 +56,7 @@ kr_status kr_engine_head(kr_engine *engine, kr_home_head *ret_head, kr_error *re
   KR_TRY(kr_events_end(engine->events, &anchor, reterr));
   kr_home_uuid_format(engine->uuid, head.store);
   head.events = anchor.sequence;
-  KR_CLEANUP(kr_buf_done) kr_buf hex = KR_BUF_INIT(sizeof head.chain, NULL);
-  kr_status status = kr_hex_encode(kr_str_from(anchor.chain, sizeof anchor.chain), &hex);
-  if (status != KR_OK)
-    return kr_buf_explain(&hex, status, "the head", reterr);
-  memcpy(head.chain, hex.ptr, hex.len);
+  KR_TRY(kr_chain_text(anchor.chain, head.chain, reterr));
   *ret_head = head;
   return KR_OK;
 }
@@ -89,16 +96,52 @@ static kr_status kr_verify_vault(kr_engine *engine, kr_verify *verify, kr_home_c
   return KR_OK;
 }
 
-kr_status kr_engine_verify(kr_engine *engine, const kr_error *log_error, kr_home_damage_visit visit,
-                           void *ctx, kr_home_report *ret_report, kr_error *reterr) {
+/* The vault's counter and the log's number may only have grown, and the log must lead from there.
+ */
+static kr_status kr_verify_expected(kr_engine *engine, kr_verify *verify, const kr_home_head *kept,
+                                    const kr_home_head *found, kr_error *reterr) {
+  uint8_t chain[KR_MAC_BYTES] = {0}; /* before the first event */
+  char text[KR_CHAIN_TEXT_BYTES] = "";
+  if (strcmp(kept->store, found->store) != 0) {
+    kr_verify_tell_what(verify, "head", "the kept head is of another home");
+    return KR_OK;
+  }
+  if (found->generation < kept->generation)
+    kr_verify_tell_what(verify, "head",
+                        "the vault was put back to a state older than the kept head");
+  if (found->events < kept->events) {
+    kr_verify_tell_what(verify, "head",
+                        "the event log was put back to a state older than the kept head");
+    return KR_OK;
+  }
+  if (kept->events > 0) {
+    kr_status status = kr_events_chain_at(engine->events, kept->events, chain, NULL);
+    if (status == KR_NOMEM)
+      return kr_fail_nomem(reterr);
+    if (status != KR_OK)
+      return KR_OK; /* the walk has told of it */
+  }
+  KR_TRY(kr_chain_text(chain, text, reterr));
+  if (strcmp(text, kept->chain) != 0)
+    kr_verify_tell_what(verify, "head",
+                        "the event log is not the one of the kept head: it was put back to an "
+                        "older state and went on from there");
+  return KR_OK;
+}
+
+kr_status kr_engine_verify(kr_engine *engine, const kr_error *log_error,
+                           const kr_home_head *expected, kr_home_damage_visit visit, void *ctx,
+                           kr_home_report *ret_report, kr_error *reterr) {
   kr_verify verify = {.visit = visit, .ctx = ctx};
   kr_home_report report = {.has_head = false};
   KR_TRY(kr_engine_need_key(engine, reterr));
   KR_TRY(kr_verify_vault(engine, &verify, &report.counts, reterr));
   KR_TRY(kr_verify_log(engine, log_error, &verify, &report.counts, reterr));
-  report.counts.damaged = verify.n_damaged;
   /* Of a damaged head the walks have told. */
   report.has_head = engine->events != NULL && kr_engine_head(engine, &report.head, NULL) == KR_OK;
+  if (report.has_head && expected != NULL)
+    KR_TRY(kr_verify_expected(engine, &verify, expected, &report.head, reterr));
+  report.counts.damaged = verify.n_damaged;
   *ret_report = report;
   return KR_OK;
 }
@@ -118,8 +161,9 @@ static kr_status kr_verify_unopened(kr_status status, kr_home_damage_visit visit
   return KR_OK;
 }
 
-kr_status kr_home_verify(const kr_home_options *options, kr_home_damage_visit visit, void *ctx,
-                         kr_home_report *ret_report, kr_error *reterr) {
+kr_status kr_home_verify(const kr_home_options *options, const kr_home_head *expected,
+                         kr_home_damage_visit visit, void *ctx, kr_home_report *ret_report,
+                         kr_error *reterr) {
   kr_error log_error = {.status = KR_OK};
   kr_error error = {.status = KR_OK};
   const kr_engine_mode mode = kr_verify_mode(false, &log_error);
@@ -127,7 +171,7 @@ kr_status kr_home_verify(const kr_home_options *options, kr_home_damage_visit vi
   kr_status status = kr_engine_open_as(options, &mode, &engine, &error);
   if (status != KR_OK)
     return kr_verify_unopened(status, visit, ctx, &error, ret_report, reterr);
-  return kr_engine_verify(engine, &log_error, visit, ctx, ret_report, reterr);
+  return kr_engine_verify(engine, &log_error, expected, visit, ctx, ret_report, reterr);
 }
 
 kr_status kr_home_head_read(const kr_home_options *options, kr_home_head *ret_head,

@@ -114,6 +114,10 @@ typedef struct kr_events_anchor {
 kr_status kr_events_end(kr_events *events, kr_events_anchor *ret_anchor,
                         kr_error *reterr) KR_MUST_USE;
 
+/** The chain value of one event; KR_NOT_FOUND (reterr not filled) when there is none. */
+kr_status kr_events_chain_at(kr_events *events, uint64_t sequence, uint8_t out[KR_MAC_BYTES],
+                             kr_error *reterr) KR_MUST_USE;
+
 typedef struct kr_events_counts { /* of good records */
   uint64_t events;
   uint64_t intents;

@@ -253,6 +253,19 @@ kr_status kr_events_end(kr_events *events, kr_events_anchor *ret_anchor, kr_erro
   return KR_OK;
 }
 
+kr_status kr_events_chain_at(kr_events *events, uint64_t sequence, uint8_t out[KR_MAC_BYTES],
+                             kr_error *reterr) {
+  KR_CLEANUP(kr_store_abortp) kr_store_txn *txn = NULL;
+  kr_event_place place = kr_event_place_record(sequence);
+  kr_event_record record = {0};
+  kr_str bytes = {0};
+  KR_TRY(kr_store_begin(events->store, KR_STORE_READ, &txn, reterr));
+  KR_TRY(kr_store_get(txn, kr_event_place_str(&place), &bytes, reterr));
+  KR_TRY(kr_event_parse(events, sequence, bytes, &record, reterr));
+  memcpy(out, record.chain.ptr, record.chain.len);
+  return KR_OK;
+}
+
 void kr_events_free(kr_events *events) {
   if (events != NULL)
     kr_heap_memory()->release(events, sizeof *events);

@@ -10,7 +10,7 @@
 #include "events/internal.h"
 
 #define KR_INTENT_SECRET_NAME_BYTES 161u /* NAME@environment */
-#define KR_RECONCILE_BATCH 32u /* pending intents looked at per read transaction */
+#define KR_RECONCILE_BATCH 32u           /* pending intents looked at per read transaction */
 
 /* A run seen from another pid namespace cannot be looked up; runs are over long before this. */
 #define KR_INTENT_UNKNOWN_AGE_MS INT64_C(3600000)
