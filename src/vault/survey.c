@@ -50,6 +50,7 @@ typedef struct kr_vault_walk {
 static void kr_vault_walk_drop_keys(kr_vault_walk *walk) {
   for (size_t i = 0; i < walk->n_keys; i++)
     kr_secret_free(walk->keys[i].key);
+  memset(walk->keys, 0, sizeof walk->keys);
   walk->n_keys = 0;
   walk->next_key = 0;
 }

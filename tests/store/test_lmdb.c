@@ -643,6 +643,40 @@ static void copies_hold_nothing_removed(void **state) {
   place_clear(place_of("copy"));
 }
 
+/* Removed from the middle of a page that goes on: LMDB leaves the bytes in its unused part. */
+static void copies_hold_no_rest_of_a_page(void **state) {
+  (void)state;
+  static char value[3000];
+  char text[64];
+  kr_store *store = create_at(place_of("a"));
+  kr_store_txn *txn = NULL;
+  assert_int_equal(kr_store_begin(store, KR_STORE_WRITE, &txn, NULL), KR_OK);
+  for (int i = 0; i < REPLACED; i++) {
+    (void)snprintf(text, sizeof text, "value-number-%d-replaced", i);
+    assert_int_equal(kr_store_put(txn, kr_str_cstr(text), kr_str_cstr(text), NULL), KR_OK);
+  }
+  for (int i = 0; i < REPLACED; i++) {
+    (void)snprintf(text, sizeof text, "value-number-%d-replaced", i);
+    assert_int_equal(kr_store_remove(txn, kr_str_cstr(text), NULL), KR_OK);
+  }
+  /* On overflow pages: a longer one before, then a shorter one. */
+  memset(value, 'L', sizeof value);
+  assert_int_equal(kr_store_put(txn, KR_STR("long"), kr_str_from(value, sizeof value), NULL),
+                   KR_OK);
+  assert_int_equal(kr_store_put(txn, KR_STR("live"), KR_STR("value-that-is-live"), NULL), KR_OK);
+  assert_int_equal(kr_store_commit(txn, NULL), KR_OK);
+  assert_int_equal(kr_store_copy(store, kr_str_cstr(place_of("copy")), NULL), KR_OK);
+  kr_store_close(store);
+  assert_int_not_equal(count_replaced(place_of("a")), 0);
+  assert_int_equal(count_replaced(place_of("copy")), 0);
+  store = reopen_at(place_of("copy"));
+  assert_true(store_has(store, KR_STR("live"), KR_STR("value-that-is-live")));
+  assert_true(store_has(store, KR_STR("long"), kr_str_from(value, sizeof value)));
+  kr_store_close(store);
+  place_clear(place_of("a"));
+  place_clear(place_of("copy"));
+}
+
 /* The file may have some pages less than it needs. */
 static int copy_into_too_little(void *argument) {
   kr_error error = {.status = KR_OK};
@@ -709,6 +743,7 @@ int main(void) {
       cmocka_unit_test(a_map_grown_elsewhere_is_adopted),
       cmocka_unit_test(the_map_grows_under_threads),
       cmocka_unit_test(copies_hold_nothing_removed),
+      cmocka_unit_test(copies_hold_no_rest_of_a_page),
       cmocka_unit_test(a_copy_that_does_not_fit_leaves_nothing),
       cmocka_unit_test(unshared_readers_leave_no_trace),
   };

@@ -2,7 +2,8 @@
 /*
  * copy.c - a compact copy of a store that is in use. LMDB walks one snapshot
  * and writes its live pages only: free pages, which still hold what was removed
- * or replaced, stay behind. The copy is a reader like any other, so others go
+ * or replaced, stay behind, and the unused parts of live ones are cleared
+ * (scrub.c). The copy is a reader like any other, so others go
  * on reading and writing; the file may grow meanwhile, since the pages of the
  * snapshot cannot be used again before the copy is done.
  */
@@ -59,6 +60,7 @@ kr_status kr_store_lmdb_copy_to(kr_store_lmdb *store, int fd, kr_error *reterr) 
   }
   if (code != MDB_SUCCESS)
     return kr_store_lmdb_copy_failed(store, code, reterr);
+  KR_TRY(kr_store_lmdb_scrub(store->path, fd, reterr));
   if (fsync(fd) != 0)
     return kr_store_lmdb_fail(store->path, errno, "save a copy of", reterr);
   return KR_OK;

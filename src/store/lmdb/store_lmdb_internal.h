@@ -7,6 +7,7 @@
  *   txn.c         transactions, reading and writing
  *   cursor.c      scans
  *   copy.c        compact copies
+ *   scrub.c       what is left of removed values in the pages of a copy
  *   check.c       the data file looked at without the map, before it is trusted
  *   place.c       directories and file systems
  *   fail.c        LMDB's codes to statuses and messages
@@ -94,6 +95,9 @@ void kr_store_lmdb_scan_end(kr_store_cursor *base);
 /* copy.c: the engine's function, and the same into an open, empty file, which is synced */
 kr_status kr_store_lmdb_copy(kr_store *base, kr_str directory, kr_error *reterr);
 kr_status kr_store_lmdb_copy_to(kr_store_lmdb *store, int fd, kr_error *reterr) KR_MUST_USE;
+
+/** Clear what the pages of a copy, which nobody has open, hold beside their nodes. */
+kr_status kr_store_lmdb_scrub(const char *path, int fd, kr_error *reterr) KR_MUST_USE;
 
 /* place.c */
 
