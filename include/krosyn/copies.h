@@ -83,6 +83,22 @@ KR_API kr_status kr_home_verify(const kr_home_options *options, const kr_home_he
                                 kr_home_damage_visit visit, void *ctx, kr_home_report *ret_report,
                                 kr_error *reterr) KR_MUST_USE;
 
+/**
+ * Save what is good of a damaged home (or of a backup: name its directory as
+ * home) into a new home at directory, which must not be there: records as they
+ * are, manifests, heads, chain and indexes made anew. What is left behind is
+ * visited: what is damaged, and values whose metadata is lost, since with it
+ * went what they may be used for. The damaged home is only read. The new one
+ * appears when it is whole, checked and durable, or not at all. Errors as of
+ * kr_home_verify; KR_CORRUPT when the vault's root record is lost, with which
+ * all keys are lost.
+ *
+ * @ret_report  Of the new home.
+ */
+KR_API kr_status kr_home_salvage(const kr_home_options *options, const char *directory,
+                                 kr_home_damage_visit visit, void *ctx, kr_home_report *ret_report,
+                                 kr_error *reterr) KR_MUST_USE;
+
 /** How far a long job is: a step, and bytes done of total (0: not known). May be NULL. */
 typedef struct kr_progress {
   void (*show)(void *ctx, const char *step, uint64_t done, uint64_t total);

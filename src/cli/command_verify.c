@@ -110,6 +110,36 @@ static int kr_cli_walk(const kr_cli *cli, const kr_cli_home *home, const kr_home
   return report.counts.damaged == 0 ? KR_CLI_EXIT_DONE : KR_CLI_EXIT_FAILED;
 }
 
+static int kr_cli_salvage(const kr_cli *cli, const kr_cli_home *home, const char *directory) {
+  kr_error error = {0};
+  kr_home_report report;
+  KR_CLI_CLEANUP(kr_cli_damages_donep) kr_cli_damages damages = {.cli = cli};
+  kr_status status =
+      kr_home_salvage(&home->options, directory, kr_cli_take_damage, &damages, &report, &error);
+  if (status != KR_OK)
+    return kr_cli_fail(cli, &error, NULL);
+  if (cli->is_json) {
+    (void)fputs("{\"home\":", stdout);
+    kr_cli_put_json(stdout, kr_cli_str(directory));
+    (void)printf(",\"left\":[%.*s],\"counts\":", (int)damages.json.len,
+                 damages.json.ptr == NULL ? "" : damages.json.ptr);
+    kr_cli_put_counts_json(stdout, &report.counts);
+    (void)fputs(",\"head\":", stdout);
+    kr_cli_put_head_json(stdout, &report.head);
+    (void)fputs("}\n", stdout);
+    return KR_CLI_EXIT_DONE;
+  }
+  (void)puts("saved:");
+  kr_cli_put_counts(stdout, &report.counts);
+  kr_cli_put_head(stdout, &report.head);
+  (void)fputs("new home       ", stdout);
+  kr_cli_put(stdout, kr_cli_str(directory));
+  (void)puts(damages.n_told == 0 ? "\nnothing was left behind"
+                                 : "\nwhat was left behind stands above; the damaged home is as it "
+                                   "was");
+  return KR_CLI_EXIT_DONE;
+}
+
 /* ---- the parent ---- */
 
 static int kr_cli_watch(const kr_cli *cli) {
@@ -140,8 +170,9 @@ int kr_cli_run_verify(kr_cli *cli) {
   kr_home_head expected;
   const char *kept = cli->values[KR_CLI_EXPECT_HEAD];
   bool is_head_only = cli->values[KR_CLI_HEAD] != NULL;
-  if (is_head_only && kept != NULL)
-    return kr_cli_usage(cli, "--head and --expect-head exclude each other", "");
+  const char *salvage = cli->values[KR_CLI_SALVAGE];
+  if (is_head_only + (kept != NULL) + (salvage != NULL) > 1)
+    return kr_cli_usage(cli, "--head, --expect-head and --salvage exclude each other", "");
   if (!cli->is_child && !is_head_only)
     return kr_cli_watch(cli);
   kr_status status = kr_cli_resolve(cli, &home, &error);
@@ -153,5 +184,7 @@ int kr_cli_run_verify(kr_cli *cli) {
     return kr_cli_fail(cli, &error, NULL);
   if (is_head_only)
     return kr_cli_show_head(cli, &home);
+  if (salvage != NULL)
+    return kr_cli_salvage(cli, &home, salvage);
   return kr_cli_walk(cli, &home, kept == NULL ? NULL : &expected);
 }

@@ -124,8 +124,13 @@ const kr_cli_command kr_cli_commands[] = {
      "elsewhere and compare.\n"
      "\n"
      "  krosyn verify --head >/mnt/elsewhere/krosyn.head\n"
-     "  krosyn verify --expect-head /mnt/elsewhere/krosyn.head\n",
-     KR_CLI_BIT(KR_CLI_HEAD) | KR_CLI_BIT(KR_CLI_EXPECT_HEAD), 0, 0, kr_cli_run_verify},
+     "  krosyn verify --expect-head /mnt/elsewhere/krosyn.head\n"
+     "\n"
+     "With --salvage what is good is saved into a new home, and what was left behind is named.\n"
+     "Values whose metadata is lost are left behind: with it went what they may be used for.\n"
+     "The damaged home is not changed.\n",
+     KR_CLI_BIT(KR_CLI_HEAD) | KR_CLI_BIT(KR_CLI_EXPECT_HEAD) | KR_CLI_BIT(KR_CLI_SALVAGE), 0, 0,
+     kr_cli_run_verify},
     {"backup", "DIR", "copy the home, which may be in use, into a new directory",
      "The key is not in a backup: keep a copy of it elsewhere. The directory appears when it\n"
      "is whole, or not at all; one that was interrupted is called DIR.partial-XXXXXX and may be\n"

@@ -132,4 +132,8 @@ typedef struct kr_events_counts { /* of good records */
 kr_status kr_events_survey(kr_events *events, const kr_survey *survey, kr_events_counts *ret_counts,
                            kr_error *reterr) KR_MUST_USE;
 
+/** Write what is good of a damaged log into an empty store; see kr_vault_salvage. */
+kr_status kr_events_salvage(kr_events *events, kr_store *to, const kr_survey *survey,
+                            kr_events_counts *ret_counts, kr_error *reterr) KR_MUST_USE;
+
 #endif

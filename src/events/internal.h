@@ -78,6 +78,16 @@ kr_status kr_events_need_key(const kr_events *events, kr_error *reterr) KR_MUST_
 kr_status kr_events_corrupt(kr_error *reterr, const char *format, ...) KR_PRINTF(2, 3);
 bool kr_event_id_is_valid(kr_str id);
 
+/* ---- append.c ---- */
+
+/** Write the record with its MAC and chain value; advances the head. */
+kr_status kr_event_put(const kr_events *events, kr_store_txn *txn, kr_events_head *log,
+                       const kr_event_head *head, kr_str json, kr_error *reterr) KR_MUST_USE;
+
+/** Write both index entries. KR_EXISTS: an event of this id is there. */
+kr_status kr_event_index(const kr_events *events, kr_store_txn *txn, const kr_event_head *head,
+                         kr_error *reterr) KR_MUST_USE;
+
 /* ---- read.c ---- */
 
 typedef struct kr_event_record {

@@ -83,8 +83,8 @@ static kr_status kr_audit_body(const kr_audit_entry *entry, kr_buf *out) {
   return KR_OK;
 }
 
-static kr_status kr_audit_put_head(const kr_registry *registry, kr_store_txn *txn, uint64_t count,
-                                   kr_error *reterr) {
+kr_status kr_audit_put_head(const kr_registry *registry, kr_store_txn *txn, uint64_t count,
+                            kr_error *reterr) {
   KR_CLEANUP(kr_buf_done) kr_buf head = KR_BUF_INIT(64, NULL);
   KR_TRY(kr_buf_explain(&head, kr_wire_put_u64(&head, count), "the audit", reterr));
   return kr_registry_put(registry, txn, KR_DOMAIN_AUDIT_HEAD, KR_STR("ra"), kr_buf_str(&head),

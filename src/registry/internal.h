@@ -30,6 +30,9 @@ kr_audit_place kr_audit_place_of(uint64_t sequence);
 kr_status kr_audit_count(const kr_registry *registry, kr_store_txn *txn, uint64_t *ret_count,
                          kr_error *reterr) KR_MUST_USE;
 
+kr_status kr_audit_put_head(const kr_registry *registry, kr_store_txn *txn, uint64_t count,
+                            kr_error *reterr) KR_MUST_USE;
+
 /** KR_CORRUPT when it is not the entry of this sequence, whole. */
 kr_status kr_audit_check_record(const kr_registry *registry, uint64_t sequence, kr_str at,
                                 kr_str record, kr_error *reterr) KR_MUST_USE;

@@ -67,4 +67,9 @@ typedef struct kr_registry_counts { /* of good records */
 kr_status kr_registry_survey(const kr_registry *registry, kr_store *store, const kr_survey *survey,
                              kr_registry_counts *ret_counts, kr_error *reterr) KR_MUST_USE;
 
+/** Write what is good of them into another store; see kr_vault_salvage. */
+kr_status kr_registry_salvage(const kr_registry *registry, kr_store *from, kr_store *to,
+                              const kr_survey *survey, kr_registry_counts *ret_counts,
+                              kr_error *reterr) KR_MUST_USE;
+
 #endif

@@ -247,4 +247,13 @@ typedef struct kr_vault_counts { /* of good records */
 kr_status kr_vault_survey(kr_vault *vault, const kr_survey *survey, kr_vault_counts *ret_counts,
                           kr_error *reterr) KR_MUST_USE;
 
+/**
+ * Write what is good of a damaged vault into an empty store, with manifests and
+ * a head made anew. What is damaged, and what is good but had to be left behind
+ * (values whose metadata is lost), is told to survey->damaged; survey->good is
+ * not used. On failure the new store is of no use. Needs the key.
+ */
+kr_status kr_vault_salvage(kr_vault *vault, kr_store *to, const kr_survey *survey,
+                           kr_vault_counts *ret_counts, kr_error *reterr) KR_MUST_USE;
+
 #endif
