@@ -149,3 +149,8 @@ kr_status kr_store_copy(kr_store *store, kr_str directory, kr_error *reterr) {
                    store->engine->name);
   return store->engine->copy(store, directory, reterr);
 }
+
+kr_status kr_store_compact(kr_store *store, kr_error *reterr) {
+  KR_ASSERT(store != NULL);
+  return store->engine->compact == NULL ? KR_OK : store->engine->compact(store, reterr);
+}

@@ -484,10 +484,28 @@ static void copies_while_others_write(void **state) {
   assert_int_equal(pthread_join(writer, NULL), 0);
 }
 
+static void compacting_changes_nothing_that_is_there(void **state) {
+  char name[16];
+  for (int i = 0; i < 200; i++) {
+    (void)snprintf(name, sizeof name, "k%d", i);
+    store_put_one(*state, kr_str_cstr(name), kr_str_cstr(name));
+  }
+  for (int round = 0; round < 3; round++) {
+    assert_int_equal(kr_store_compact(*state, NULL), KR_OK);
+    for (int i = 0; i < 200; i++) {
+      (void)snprintf(name, sizeof name, "k%d", i);
+      assert_true(store_has(*state, kr_str_cstr(name), kr_str_cstr(name)));
+    }
+    store_put_one(*state, KR_STR("k0"), KR_STR("k0"));
+    store_put_one(*state, KR_STR("more"), kr_str_from("012", (size_t)round));
+  }
+  assert_true(store_has(*state, KR_STR("more"), KR_STR("01")));
+}
+
 int store_conformance(const store_subject *of) {
   subject = of;
 #define WITH_STORE(function) cmocka_unit_test_setup_teardown(function, make, dispose)
-  enum { N_SCANS = sizeof scan_rows / sizeof scan_rows[0], N_OTHERS = 14 };
+  enum { N_SCANS = sizeof scan_rows / sizeof scan_rows[0], N_OTHERS = 15 };
   struct CMUnitTest tests[N_OTHERS + N_SCANS] = {
       WITH_STORE(put_get_replace_remove),
       WITH_STORE(put_new_never_replaces),
@@ -503,6 +521,7 @@ int store_conformance(const store_subject *of) {
       WITH_STORE(copy_of_nothing_is_empty),
       WITH_STORE(copy_never_replaces),
       WITH_STORE(copies_while_others_write),
+      WITH_STORE(compacting_changes_nothing_that_is_there),
   };
   for (size_t i = 0; i < N_SCANS; i++)
     tests[N_OTHERS + i] = (struct CMUnitTest){.name = scan_rows[i].name,

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -677,6 +678,97 @@ static void copies_hold_no_rest_of_a_page(void **state) {
   place_clear(place_of("copy"));
 }
 
+static void compacting_leaves_nothing_removed(void **state) {
+  (void)state;
+  char text[40];
+  kr_store *store = create_at(place_of("a"));
+  for (int i = 0; i < REPLACED; i++) {
+    (void)snprintf(text, sizeof text, "value-number-%d-replaced", i);
+    store_put_one(store, KR_STR("k"), kr_str_cstr(text));
+  }
+  store_put_one(store, KR_STR("k"), KR_STR("value-that-is-live"));
+  assert_int_not_equal(count_replaced(place_of("a")), 0);
+  assert_int_equal(kr_store_compact(store, NULL), KR_OK);
+  assert_true(store_has(store, KR_STR("k"), KR_STR("value-that-is-live")));
+  kr_store_close(store);
+  assert_int_equal(count_replaced(place_of("a")), 0);
+  assert_true(file_holds(place_of("a"), "value-that-is-live"));
+  assert_int_equal(mode_of(place_of("a"), "."), 0700);
+  assert_int_equal(mode_of(place_of("a"), "data.mdb"), 0600);
+  place_clear(place_of("a"));
+}
+
+enum { COUNTERS = 2, COUNTS = 300 };
+
+static uint32_t counter_of(kr_store_txn *txn, kr_str name) {
+  kr_str found = {NULL, 0};
+  uint32_t count = 0;
+  if (kr_store_get(txn, name, &found, NULL) == KR_OK)
+    memcpy(&count, found.ptr, sizeof count);
+  return count;
+}
+
+/* Reads must never go back, and each write must build on the one before. */
+static int count_up(void *argument) {
+  kr_str name = kr_str_cstr(argument);
+  kr_store *store = reopen_at(place_of("a"));
+  uint32_t seen = 0;
+  for (uint32_t i = 1; i <= COUNTS; i++) {
+    kr_store_txn *txn = NULL;
+    if (kr_store_begin(store, KR_STORE_WRITE, &txn, NULL) != KR_OK)
+      return 1;
+    seen = counter_of(txn, name) + 1;
+    if (seen != i || kr_store_put(txn, name, kr_str_from(&seen, sizeof seen), NULL) != KR_OK ||
+        kr_store_commit(txn, NULL) != KR_OK)
+      return 2;
+    if (kr_store_begin(store, KR_STORE_READ, &txn, NULL) != KR_OK || counter_of(txn, name) != i)
+      return 3;
+    kr_store_abort(txn);
+  }
+  kr_store_close(store);
+  return 0;
+}
+
+static void others_go_on_while_files_are_replaced(void **state) {
+  (void)state;
+  char names[COUNTERS][8];
+  pid_t children[COUNTERS];
+  kr_store_close(create_at(place_of("a")));
+  for (int i = 0; i < COUNTERS; i++) {
+    (void)snprintf(names[i], sizeof names[i], "count%d", i);
+    children[i] = fork();
+    assert_true(children[i] >= 0);
+    if (children[i] == 0)
+      _exit(count_up(names[i]));
+  }
+  kr_store *store = reopen_at(place_of("a"));
+  kr_store_txn *txn = NULL;
+  uint32_t n_rounds = 0;
+  for (bool are_done = false; !are_done; n_rounds++) {
+    assert_int_equal(kr_store_compact(store, NULL), KR_OK);
+    assert_int_equal(kr_store_begin(store, KR_STORE_READ, &txn, NULL), KR_OK);
+    are_done = true;
+    for (int i = 0; i < COUNTERS; i++)
+      are_done = counter_of(txn, kr_str_cstr(names[i])) == COUNTS && are_done;
+    kr_store_abort(txn);
+    assert_true(n_rounds < 100000);
+    for (int i = 0; i < COUNTERS; i++) {
+      int result = 0;
+      /* One that has ended early would be waited for until the end of the test. */
+      if (children[i] > 0 && waitpid(children[i], &result, WNOHANG) == children[i]) {
+        assert_int_equal(result, 0);
+        children[i] = 0;
+      }
+    }
+  }
+  for (int i = 0; i < COUNTERS; i++)
+    if (children[i] > 0)
+      assert_int_equal(child_result(children[i]), 0);
+  kr_store_close(store);
+  assert_in_range(n_rounds, 2, 100000);
+  place_clear(place_of("a"));
+}
+
 /* The file may have some pages less than it needs. */
 static int copy_into_too_little(void *argument) {
   kr_error error = {.status = KR_OK};
@@ -744,6 +836,8 @@ int main(void) {
       cmocka_unit_test(the_map_grows_under_threads),
       cmocka_unit_test(copies_hold_nothing_removed),
       cmocka_unit_test(copies_hold_no_rest_of_a_page),
+      cmocka_unit_test(compacting_leaves_nothing_removed),
+      cmocka_unit_test(others_go_on_while_files_are_replaced),
       cmocka_unit_test(a_copy_that_does_not_fit_leaves_nothing),
       cmocka_unit_test(unshared_readers_leave_no_trace),
   };

@@ -25,7 +25,7 @@ typedef struct kr_store_lmdb_target {
   bool is_made;
 } kr_store_lmdb_target;
 
-static kr_status kr_store_lmdb_copy_failed(const kr_store_lmdb *store, int code, kr_error *reterr) {
+kr_status kr_store_lmdb_copy_failed(const kr_store_lmdb *store, int code, kr_error *reterr) {
   if (code != MDB_INCOMPATIBLE)
     return kr_store_lmdb_fail(store->path, code, "copy", reterr);
   /* LMDB's answer when the pages it wrote are not as many as the header and the free list say. */
@@ -36,7 +36,7 @@ static kr_status kr_store_lmdb_copy_failed(const kr_store_lmdb *store, int code,
 }
 
 /* Everything before counts for nothing: the file is written from its beginning. */
-static int kr_store_lmdb_copy_once(kr_store_lmdb *store, int fd) {
+int kr_store_lmdb_copy_once(kr_store_lmdb *store, int fd) {
   if (ftruncate(fd, 0) != 0 || lseek(fd, 0, SEEK_SET) < 0)
     return errno;
   int code = mdb_env_copyfd2(store->env, fd, MDB_CP_COMPACT);

@@ -194,9 +194,19 @@ static void kr_store_lmdb_free(kr_store_lmdb *store) {
   kr_heap_memory()->release(store, sizeof *store);
 }
 
+static void kr_store_lmdb_unlock_place(int lock) {
+  if (lock >= 0)
+    (void)close(lock);
+}
+
+/*
+ * LMDB opens lock.mdb and then data.mdb: while both are exchanged for others
+ * nobody may be in the middle of that.
+ */
 static kr_status kr_store_lmdb_open_listed(kr_store_lmdb *store,
                                            const kr_store_lmdb_options *options,
                                            const kr_store_lmdb_files *files, kr_error *reterr) {
+  int lock = store->is_unshared ? -1 : kr_store_lmdb_lock_place(store->path, false);
   (void)pthread_mutex_lock(&kr_store_lmdb_list_mutex);
   kr_status status = kr_store_lmdb_open_locked(store, options, files, reterr);
   if (status != KR_OK && store->env != NULL) {
@@ -204,6 +214,41 @@ static kr_status kr_store_lmdb_open_listed(kr_store_lmdb *store,
     store->env = NULL;
   }
   (void)pthread_mutex_unlock(&kr_store_lmdb_list_mutex);
+  kr_store_lmdb_unlock_place(lock);
+  return status;
+}
+
+static kr_status kr_store_lmdb_reopen_locked(kr_store_lmdb *store, kr_error *reterr) {
+  kr_store_lmdb_files files;
+  (void)snprintf(files.data, sizeof files.data, "%s/data.mdb", store->path);
+  (void)snprintf(files.lock, sizeof files.lock, "%s/lock.mdb", store->path);
+  if (store->env != NULL)
+    mdb_env_close(store->env);
+  store->env = NULL;
+  KR_TRY(kr_store_lmdb_check_files(store, &files, reterr));
+  /* A map that is too small now grows as any does. */
+  int code = kr_store_lmdb_open_env(store, KR_STORE_LMDB_MAP_BYTES);
+  if (code != MDB_SUCCESS)
+    return kr_store_lmdb_fail(store->path, code, "open", reterr);
+  return kr_store_lmdb_settle(store, reterr);
+}
+
+kr_status kr_store_lmdb_reopen(kr_store_lmdb *store, kr_error *reterr) {
+  int lock = kr_store_lmdb_lock_place(store->path, false);
+  (void)pthread_mutex_lock(&kr_store_lmdb_list_mutex);
+  kr_status status = kr_store_lmdb_reopen_locked(store, reterr);
+  if (status != KR_OK && store->env != NULL) {
+    mdb_env_close(store->env);
+    store->env = NULL;
+  }
+  (void)pthread_mutex_unlock(&kr_store_lmdb_list_mutex);
+  kr_store_lmdb_unlock_place(lock);
+  /* After a failure the next begin tries again. */
+  store->wants_reopen = status != KR_OK;
+  if (status == KR_OK) {
+    store->wants_room = store->wants_adopt = false;
+    store->is_stopped = store->is_unmapped = store->is_at_limit = false;
+  }
   return status;
 }
 
@@ -290,4 +335,5 @@ static const kr_store_engine kr_store_lmdb_engine = {
     .next = kr_store_lmdb_next,
     .scan_end = kr_store_lmdb_scan_end,
     .copy = kr_store_lmdb_copy,
+    .compact = kr_store_lmdb_compact,
 };
