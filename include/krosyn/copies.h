@@ -146,6 +146,55 @@ KR_API kr_status kr_home_restore(const kr_home_options *options, const char *dir
                                  kr_backup_info *ret_info, kr_home_report *ret_report,
                                  kr_error *reterr) KR_MUST_USE;
 
+typedef struct kr_purge_info { /* bytes of the data files */
+  uint64_t vault_before;
+  uint64_t vault_after;
+  uint64_t events_before;
+  uint64_t events_after;
+} kr_purge_info;
+
+/**
+ * Leave no byte of a removed or replaced record in the data files: each is
+ * exchanged for a compact copy in one step. Other processes go on; their writes
+ * wait meanwhile. Killed at any instant the home is whole. Backups made before
+ * and the disk below the file system are not reached.
+ */
+KR_API kr_status kr_home_purge(const kr_home_options *options, const kr_progress *progress,
+                               kr_purge_info *ret_info, kr_error *reterr) KR_MUST_USE;
+
+/** One of the two stores of a home. */
+typedef struct kr_store_info {
+  uint64_t records;
+  uint64_t file_bytes;
+  uint64_t used_bytes; /* up to the last page in use */
+  uint64_t free_bytes; /* of these, on free pages, which may hold removed records */
+  uint64_t map_bytes;  /* address space reserved; grows when it is used */
+  uint32_t readers;    /* now, of all processes */
+  uint32_t max_readers;
+} kr_store_info;
+
+typedef struct kr_home_info {
+  char store[KR_STORE_ID_BYTES];
+  uint32_t format;
+  char key_needed[KR_KEY_NAME_BYTES];
+  bool has_key;       /* it is there and is the right one */
+  kr_error key_error; /* else: why not */
+  size_t n_organizations;
+  size_t n_secrets;
+  uint64_t generation; /* 0 without the key */
+  uint64_t events;     /* sequence of the last one */
+  uint64_t pending;    /* runs without an event: under way, or interrupted */
+  kr_store_info vault;
+  kr_store_info log;
+  unsigned n_remains;   /* directories beside the stores that a killed purge left */
+  const char *lmdb;     /* its version; static */
+  bool is_lmdb_suspect; /* a version whose locks are known to fail */
+} kr_home_info;
+
+/** What can be said of a home without looking at every record; without its key, unverified. */
+KR_API kr_status kr_home_status(const kr_home_options *options, kr_home_info *ret_info,
+                                kr_error *reterr) KR_MUST_USE;
+
 #ifdef __cplusplus
 }
 #endif

@@ -336,5 +336,7 @@ int kr_cli_run_redact(kr_cli *cli);
 int kr_cli_run_verify(kr_cli *cli);
 int kr_cli_run_backup(kr_cli *cli);
 int kr_cli_run_restore(kr_cli *cli);
+int kr_cli_run_purge(kr_cli *cli);
+int kr_cli_run_status(kr_cli *cli);
 
 #endif

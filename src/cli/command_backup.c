@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * command_backup.c - backup, restore. Both read whole stores, so both work in a
- * child that a damaged page may end.
+ * command_backup.c - backup, restore, purge. They read whole stores, so they
+ * work in a child that a damaged page may end.
  */
 #include "cli/cli.h"
 
@@ -137,4 +137,34 @@ int kr_cli_run_restore(kr_cli *cli) {
     return kr_cli_fail(cli, &error, NULL);
   kr_cli_show_restored(cli, &info, &report, &damages);
   return report.counts.damaged == 0 ? KR_CLI_EXIT_DONE : KR_CLI_EXIT_REFUSED;
+}
+
+int kr_cli_run_purge(kr_cli *cli) {
+  kr_error error = {0};
+  kr_cli_home home = {0};
+  kr_cli_steps steps;
+  kr_purge_info info;
+  if (!cli->is_child)
+    return kr_cli_backup_watch(cli, "the home");
+  kr_cli_steps_start(cli, &steps);
+  kr_status status = kr_cli_backup_home(cli, &home, &error);
+  if (status == KR_OK)
+    status = kr_home_purge(&home.options, &steps.progress, &info, &error);
+  kr_cli_steps_end(&steps);
+  if (status != KR_OK)
+    return kr_cli_fail(cli, &error, NULL);
+  if (cli->is_json) {
+    (void)printf("{\"vault\":{\"before\":%llu,\"after\":%llu},\"events\":{\"before\":%llu,"
+                 "\"after\":%llu}}\n",
+                 (unsigned long long)info.vault_before, (unsigned long long)info.vault_after,
+                 (unsigned long long)info.events_before, (unsigned long long)info.events_after);
+    return KR_CLI_EXIT_DONE;
+  }
+  (void)printf("vault          %llu bytes, before %llu\nevents         %llu bytes, before %llu\n",
+               (unsigned long long)info.vault_after, (unsigned long long)info.vault_before,
+               (unsigned long long)info.events_after, (unsigned long long)info.events_before);
+  (void)puts(
+      "Nothing deleted or replaced is left in the data files. Backups made before still hold "
+      "it.");
+  return KR_CLI_EXIT_DONE;
 }

@@ -146,6 +146,14 @@ const kr_cli_command kr_cli_commands[] = {
      "  krosyn restore --check /mnt/backup/krosyn-2026-11-26\n"
      "  krosyn restore /mnt/backup/krosyn-2026-11-26 --home /srv/krosyn\n",
      KR_CLI_BIT(KR_CLI_CHECK), 1, 1, kr_cli_run_restore},
+    {"purge", "", "leave nothing of deleted and replaced secrets in the data files",
+     "Exchanges both data files for compact copies. Other processes may go on: their writes\n"
+     "wait meanwhile. Backups made before still hold what is purged here: destroy them, too.\n"
+     "What the disk itself keeps below the file system is not reached.\n",
+     0, 0, 0, kr_cli_run_purge},
+    {"status", "", "show the home at a glance: key, counts, sizes, readers, versions",
+     "Works without the key; then names and numbers are not verified.\n", 0, 0, 0,
+     kr_cli_run_status},
     {"help", "[COMMAND]", "show help for a command", "", 0, 0, 2, kr_cli_run_help},
 };
 const size_t kr_cli_n_commands = sizeof kr_cli_commands / sizeof kr_cli_commands[0];

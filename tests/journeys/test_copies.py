@@ -313,6 +313,8 @@ class Salvage(Damage):
                 self.assertFalse(os.path.exists(new))
                 continue
             self.verify(home=new, codes=(0,))
+            if "default" not in [o["name"] for o in json.loads(self.must("--json", "org", "list", home=new))]:
+                continue
             self.assertLessEqual({s["name"] for s in json.loads(self.must("--json", "secret", "list", home=new))},
                                  names)
 
@@ -508,6 +510,110 @@ class Backups(CopiesCase):
             codes = [writer.wait(TIME_LIMIT_S) for writer in writers]
         self.assertEqual(codes, [0, 0])
         self.verify(codes=(0,))
+
+
+class Purge(CopiesCase):
+    def file(self, store="vault"):
+        with open(os.path.join(self.home, store, "data.mdb"), "rb") as file:
+            return file.read()
+
+    def sealed_by(self, n):
+        found = set()
+        for number in range(n):
+            self.must("secret", "set", "GONE_%d" % number, stdin="gone-value-%d" % number)
+            found |= set(sealed_values(self.file(), b"GONE_%d" % number))
+        for number in range(n):
+            self.must("secret", "delete", "GONE_%d" % number)
+        self.assertEqual(len(found), n)
+        return found
+
+    def test_leaves_no_byte_of_a_deleted_value(self):
+        self.fill()
+        found = self.sealed_by(8)
+        state = self.state()
+        self.assertTrue([value for value in found if value in self.file()])
+        self.must("purge")
+        self.assertEqual([value for value in found if value in self.file()], [])
+        self.assertEqual(self.state(), state)
+        self.verify(codes=(0,))
+        self.assertEqual(sorted(os.listdir(self.home)), ["events", "settings.json", "vault"])
+
+    def test_killed_at_any_instant(self):
+        """T10: the home is whole, nothing acknowledged is lost, and the next purge clears the remains."""
+        self.fill()
+        started = time.monotonic()
+        self.must("purge")
+        duration = time.monotonic() - started
+        chance = random.Random(10)
+        n_remains = 0
+        for number in range(times(40, 400)):
+            self.must("secret", "set", "COUNT", stdin="value-number-%d" % number)
+            job = subprocess.Popen(self.command("purge"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            time.sleep(chance.uniform(0, 1.2 * duration))
+            job.kill()
+            job.wait()
+            time.sleep(0.02)
+            n_remains += json.loads(self.must("--json", "status"))["remains"] > 0
+            shown = json.loads(self.must("--json", "secret", "show", "COUNT"))
+            self.assertEqual(shown["version"], number + 1)
+        self.verify(codes=(0,))
+        print("# %d left something behind" % n_remains, flush=True)
+        self.must("purge")
+        self.assertEqual(json.loads(self.must("--json", "status"))["remains"], 0)
+
+    def test_while_others_write(self):
+        """0 lost updates: what a writer was told is saved is there, whichever files it had open."""
+        self.fill()
+        script = ('i=0; while [ ! -e "$STOP" ]; do i=$((i+1)); printf "load-value-$W-$i" | "$@" secret set LOAD_$W '
+                  '>/dev/null || exit 9; done; echo $i')
+        stop = self.path("stop")
+        writers = [subprocess.Popen(["sh", "-c", script, "sh"] + self.command(), stdout=subprocess.PIPE, text=True,
+                                    env={**os.environ, "STOP": stop, "W": str(n)}) for n in range(2)]
+        # One that stays open over all of it: it must see what is saved later.
+        stream = subprocess.Popen(self.command("redact"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        try:
+            for _ in range(times(15, 200)):
+                self.must("purge")
+        finally:
+            with open(stop, "w", encoding="utf-8"):
+                pass
+            counts = [int(writer.communicate(timeout=TIME_LIMIT_S)[0]) for writer in writers]
+        self.assertEqual([w.returncode for w in writers], [0, 0])
+        self.must("secret", "set", "LATE", stdin="late-value-after-purges")
+        out, _ = stream.communicate("late-value-after-purges\n", timeout=TIME_LIMIT_S)
+        self.assertEqual(out, "[REDACTED]\n")
+        for number, count in enumerate(counts):
+            shown = json.loads(self.must("--json", "secret", "show", "LOAD_%d" % number))
+            self.assertEqual(shown["version"], count)
+        self.verify(codes=(0,))
+
+    def test_a_disk_that_is_full(self):
+        self.fill()
+        for limit in (PAGE, 3 * PAGE):
+            done = self.run_it("purge", preexec_fn=lambda n=limit: resource.setrlimit(
+                resource.RLIMIT_FSIZE, (n, n)))
+            self.assertIn(done.returncode, (1, 3), done.stderr)
+        self.verify(codes=(0,))
+        self.assertEqual(json.loads(self.must("--json", "status"))["remains"], 0)
+        self.must("purge")
+
+
+class Status(CopiesCase):
+    def test_with_and_without_the_key(self):
+        self.fill()
+        told = json.loads(self.must("--json", "status"))
+        self.assertEqual((told["organizations"], told["secrets"], told["events"], told["pending"]), (2, 8, 2, 0))
+        self.assertTrue(told["has_key"])
+        self.assertEqual(told["vault"]["records"],
+                         self.verify(codes=(0,))["counts"]["records"] - told["log"]["records"])
+        self.assertGreater(told["vault"]["free_bytes"], 0)
+        self.assertIn(told["key_needed"], self.must("status"))
+        os.unlink(self.key)
+        without = json.loads(self.must("--json", "status"))
+        self.assertFalse(without["has_key"])
+        self.assertEqual((without["organizations"], without["secrets"]), (2, 8))
+        self.assertEqual(without["key_needed"], told["key_needed"])
+        self.assertIn("not verified", self.must("status"))
 
 
 class Readers(CopiesCase):

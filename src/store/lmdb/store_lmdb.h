@@ -24,4 +24,21 @@ typedef struct kr_store_lmdb_options {
 kr_status kr_store_lmdb_open(kr_str path, const kr_store_lmdb_options *options,
                              kr_store **ret_store, kr_error *reterr) KR_MUST_USE;
 
+typedef struct kr_store_lmdb_info {
+  uint64_t file_bytes;
+  uint64_t used_bytes; /* up to the last page in use */
+  uint64_t free_bytes; /* of these, on pages that are free to be used again */
+  uint64_t map_bytes;  /* address space reserved */
+  uint64_t entries;
+  uint32_t n_readers; /* transactions that read now, of all processes */
+  uint32_t max_readers;
+} kr_store_lmdb_info;
+
+/** What LMDB knows of an open store of this kind. */
+kr_status kr_store_lmdb_look(kr_store *store, kr_store_lmdb_info *ret_info,
+                             kr_error *reterr) KR_MUST_USE;
+
+/** LMDB's version, "0.9.24"; static. ret_is_bad: one whose locks are known to fail (0.9.26-31). */
+const char *kr_store_lmdb_version(bool *ret_is_bad);
+
 #endif

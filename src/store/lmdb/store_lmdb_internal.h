@@ -10,6 +10,7 @@
  *   replace.c     the files exchanged for a compact copy, and noticed by who has them open
  *   scrub.c       what is left of removed values in the pages of a copy
  *   check.c       the data file looked at without the map, before it is trusted
+ *   info.c        what LMDB knows of a store
  *   place.c       directories and file systems
  *   fail.c        LMDB's codes to statuses and messages
  *
