@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bench_vault.c - opening a secret: a read transaction, the record from LMDB,
- * its envelope checked and decrypted into locked memory, and wiped again.
- * Against what is below it: the same number of bytes by memcpy, and a naive
- * loop that walks an unencrypted array of names and copies the value. And
- * saving one, which ends in a durable commit. The vault is a temporary one.
+ * bench_vault.c - opening a secret: a read transaction, metadata and value from
+ * LMDB, MAC and envelope checked, decrypted into locked memory, wiped again. And
+ * saving, which ends in a durable commit; all values of an organization ready
+ * for redaction; opening a big home. Beside them what is below (vault_floor.c):
+ * gets of the same records from plain LMDB, and the same bytes decrypted and
+ * hashed by plain EVP calls. The vaults are temporary ones.
  */
 #define _XOPEN_SOURCE 700
 #include "base/clock.h"
 #include "bench.h"
+#include "redact/redact.h"
 #include "store/lmdb/store_lmdb.h"
 #include "vault/vault.h"
+#include "vault_floor.h"
 
 #include <ftw.h>
 #include <stdio.h>
@@ -18,7 +21,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SECRETS 1000u
+#define SECRETS 10000u
+#define SET_SECRETS 1000u
+#define BATCH 50u
+#define CALLS 20000u       /* timed one by one, for percentiles */
+#define BIG_SECRETS 16000u /* of 64 KiB: 1 GiB */
 #define VALUE_BYTES 40u
 
 typedef struct kr_bench_vault {
@@ -28,10 +35,10 @@ typedef struct kr_bench_vault {
   kr_store *store;
   kr_vault *vault;
   kr_org org;
+  unsigned n_secrets;
   unsigned next; /* the secret of the next call */
   char names[SECRETS][24];
   uint8_t plain[SECRETS][VALUE_BYTES];
-  uint8_t copy[VALUE_BYTES];
 } kr_bench_vault;
 
 static void kr_bench_need(kr_status status, const char *what, const kr_error *error) {
@@ -47,7 +54,7 @@ static kr_store_txn *kr_bench_begin(kr_bench_vault *work, kr_store_mode mode) {
 }
 
 static unsigned kr_bench_next(kr_bench_vault *work) {
-  work->next = (work->next + 7919u) % SECRETS; /* a prime step visits them all */
+  work->next = (work->next + 7919u) % work->n_secrets; /* a prime step visits them all */
   return work->next;
 }
 
@@ -88,22 +95,23 @@ static void kr_bench_set(void *ctx) {
   kr_bench_need(kr_store_commit(txn, &error), "commit", &error);
 }
 
-static void kr_bench_memcpy(void *ctx) {
+/* Fifty in one commit; the time is that of one. */
+static double kr_bench_set_batch(void *ctx, size_t n_calls) {
   kr_bench_vault *work = ctx;
-  memcpy(work->copy, work->plain[kr_bench_next(work)], VALUE_BYTES);
-  kr_bench_keep(work->copy);
+  kr_error error = {0};
+  double start = kr_bench_now_ns();
+  size_t n_done = 0;
+  while (n_done < n_calls) {
+    kr_store_txn *txn = kr_bench_begin(work, KR_STORE_WRITE);
+    for (unsigned i = 0; i < BATCH; i++)
+      kr_bench_set_one(work, txn, kr_bench_next(work));
+    kr_bench_need(kr_store_commit(txn, &error), "commit", &error);
+    n_done += BATCH;
+  }
+  return (kr_bench_now_ns() - start) * (double)n_calls / (double)n_done;
 }
 
-static void kr_bench_naive(void *ctx) {
-  kr_bench_vault *work = ctx;
-  const char *name = work->names[kr_bench_next(work)];
-  for (unsigned i = 0; i < SECRETS; i++)
-    if (strcmp(work->names[i], name) == 0)
-      memcpy(work->copy, work->plain[i], VALUE_BYTES);
-  kr_bench_keep(work->copy);
-}
-
-/** A vault in a temporary folder with SECRETS secrets, written in one transaction. */
+/** A vault in a temporary folder, without secrets. */
 static void kr_bench_create(kr_bench_vault *work) {
   static const uint8_t uuid[KR_VAULT_UUID_BYTES] = {1};
   kr_error error = {0};
@@ -127,11 +135,121 @@ static void kr_bench_create(kr_bench_vault *work) {
   txn = kr_bench_begin(work, KR_STORE_WRITE);
   kr_bench_need(kr_vault_org_create(work->vault, txn, KR_STR("default"), 0, &work->org, &error),
                 "org", &error);
-  for (unsigned i = 0; i < SECRETS; i++) {
+  kr_bench_need(kr_store_commit(txn, &error), "commit", &error);
+}
+
+static void kr_bench_fill(kr_bench_vault *work, unsigned n_secrets) {
+  kr_error error = {0};
+  kr_store_txn *txn = kr_bench_begin(work, KR_STORE_WRITE);
+  work->n_secrets = n_secrets;
+  for (unsigned i = 0; i < n_secrets; i++) {
     snprintf(work->names[i], sizeof work->names[i], "SECRET_%u", i);
     for (unsigned k = 0; k < VALUE_BYTES; k++)
-      work->plain[i][k] = (uint8_t)('a' + (i * 31u + k * 7u) % 26u);
+      work->plain[i][k] = (uint8_t)('a' + (i * 31u + k * 7u + i / 26u) % 26u);
     kr_bench_set_one(work, txn, i);
+  }
+  kr_bench_need(kr_store_commit(txn, &error), "commit", &error);
+}
+
+static int kr_bench_order(const void *a, const void *b) {
+  double left = *(const double *)a;
+  double right = *(const double *)b;
+  return left < right ? -1 : left > right;
+}
+
+/* Each call timed by itself: what one run waits for. */
+static void kr_bench_percentiles(const kr_bench *bench, const char *name, void (*call)(void *),
+                                 kr_bench_vault *work, unsigned n_calls) {
+  static double times[CALLS];
+  if (!kr_bench_wants(bench, name))
+    return;
+  for (unsigned i = 0; i < n_calls; i++) {
+    double start = kr_bench_now_ns();
+    call(work);
+    times[i] = kr_bench_now_ns() - start;
+  }
+  qsort(times, n_calls, sizeof times[0], kr_bench_order);
+  const kr_bench_figure figures[] = {{"krosyn p50", times[n_calls / 2]},
+                                     {"p99", times[(size_t)n_calls * 99 / 100]},
+                                     {"p99.9", times[(size_t)n_calls * 999 / 1000]}};
+  kr_bench_figures(bench, name, KR_BENCH_NS, figures, 3);
+}
+
+/* ---- all values of an organization, ready to redact with, from a closed store ---- */
+
+typedef struct kr_bench_ready {
+  kr_bench_vault *work;
+  kr_vault *vault;
+  kr_store_txn *txn;
+  kr_redact_builder *builder;
+} kr_bench_ready;
+
+static kr_status kr_bench_ready_one(void *ctx, const kr_secret_meta *meta) {
+  kr_bench_ready *ready = ctx;
+  kr_error error = {0};
+  KR_CLEANUP(kr_secret_freep) kr_secret *value = NULL;
+  kr_str name = kr_str_cstr(meta->name);
+  kr_bench_need(kr_vault_secret_open(ready->vault, ready->txn, &ready->work->org, name, KR_STR(""),
+                                     0, &value, NULL, &error),
+                "open", &error);
+  return kr_redact_builder_add(ready->builder, name, meta->version, kr_secret_reveal(value), NULL);
+}
+
+static void kr_bench_set_ready(void *ctx) {
+  kr_bench_ready ready = {.work = ctx};
+  kr_error error = {0};
+  kr_redact_set *set = NULL;
+  kr_bench_vault *work = ctx;
+  kr_bench_need(kr_vault_open(work->store, work->keyring, work->pool, &ready.vault, &error),
+                "vault", &error);
+  ready.txn = kr_bench_begin(work, KR_STORE_READ);
+  kr_bench_need(kr_redact_builder_new(&ready.builder, &error), "builder", &error);
+  kr_bench_need(
+      kr_vault_secret_each(ready.vault, ready.txn, &work->org, kr_bench_ready_one, &ready, &error),
+      "each", &error);
+  kr_bench_need(kr_redact_builder_build(ready.builder, &set, &error), "set", &error);
+  kr_bench_keep(set);
+  kr_redact_set_free(set);
+  kr_redact_builder_free(ready.builder);
+  kr_store_abort(ready.txn);
+  kr_vault_free(ready.vault);
+}
+
+/* ---- opening a store of 1 GiB ---- */
+
+static void kr_bench_close(kr_bench_vault *work) {
+  kr_vault_free(work->vault);
+  kr_store_close(work->store);
+  work->vault = NULL;
+  work->store = NULL;
+}
+
+static void kr_bench_reopen(void *ctx) {
+  kr_bench_vault *work = ctx;
+  kr_error error = {0};
+  char path[96];
+  const kr_store_lmdb_options plain = {0};
+  kr_bench_close(work);
+  snprintf(path, sizeof path, "%s/vault", work->folder);
+  kr_bench_need(kr_store_lmdb_open(kr_str_cstr(path), &plain, &work->store, &error), "store",
+                &error);
+  kr_bench_need(kr_vault_open(work->store, work->keyring, work->pool, &work->vault, &error),
+                "vault", &error);
+}
+
+static void kr_bench_big_change(kr_bench_vault *work, unsigned first, unsigned n) {
+  kr_error error = {0};
+  KR_CLEANUP(kr_secret_freep) kr_secret *value = NULL;
+  kr_bench_need(kr_secret_new(work->pool, KR_VAULT_VALUE_BYTES, &value), "secret", &error);
+  memset(kr_secret_writable(value), 'x', KR_VAULT_VALUE_BYTES);
+  kr_store_txn *txn = kr_bench_begin(work, KR_STORE_WRITE);
+  for (unsigned i = first; i < first + n; i++) {
+    char name[24];
+    kr_secret_meta meta;
+    snprintf(name, sizeof name, "BIG_%u", i);
+    const kr_secret_saving saving = {.name = kr_str_cstr(name), .value = value, .now_ms = 1};
+    kr_bench_need(kr_vault_secret_set(work->vault, txn, &work->org, &saving, &meta, &error), "set",
+                  &error);
   }
   kr_bench_need(kr_store_commit(txn, &error), "commit", &error);
 }
@@ -143,22 +261,61 @@ static int kr_bench_remove(const char *path, const struct stat *info, int kind, 
   return remove(path);
 }
 
+static void kr_bench_done(kr_bench_vault *work) {
+  kr_bench_close(work);
+  kr_keyring_free(work->keyring);
+  kr_secure_free(work->pool);
+  nftw(work->folder, kr_bench_remove, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static void kr_bench_open_big(const kr_bench *bench) {
+  static kr_bench_vault work;
+  if (bench->is_quick || !kr_bench_wants(bench, "open-1GiB"))
+    return;
+  kr_bench_create(&work);
+  for (unsigned i = 0; i < BIG_SECRETS; i += 500)
+    kr_bench_big_change(&work, i, 500);
+  const kr_bench_engine open[] = {{"krosyn", kr_bench_reopen, &work}};
+  kr_bench_case(bench, "open-1GiB", KR_BENCH_NS, 0, open, 1);
+  kr_bench_done(&work);
+}
+
+static void kr_bench_ready_case(const kr_bench *bench) {
+  static kr_bench_vault work;
+  if (!kr_bench_wants(bench, "set-of-1000"))
+    return;
+  kr_bench_create(&work);
+  kr_bench_fill(&work, SET_SECRETS);
+  const kr_bench_engine ready[] = {{"krosyn", kr_bench_set_ready, &work}};
+  kr_bench_case(bench, "set-of-1000", KR_BENCH_NS, 0, ready, 1);
+  kr_bench_done(&work);
+}
+
 int main(int argc, char **argv) {
   static kr_bench_vault work;
   kr_bench bench;
   kr_bench_init(&bench, "vault", argc, argv);
   kr_bench_create(&work);
+  kr_bench_fill(&work, SECRETS);
+  kr_bench_floor *floor = kr_bench_floor_new(work.folder, SECRETS, BATCH);
   const kr_bench_engine get[] = {{"krosyn", kr_bench_get, &work},
-                                 {"memcpy", kr_bench_memcpy, &work},
-                                 {"naive-loop", kr_bench_naive, &work}};
-  kr_bench_case(&bench, "get", KR_BENCH_NS, 0, get, 3);
-  const kr_bench_engine set[] = {{"krosyn", kr_bench_set, &work}};
-  kr_bench_case(&bench, "set", KR_BENCH_NS, 0, set, 1);
+                                 {"lmdb-get", kr_bench_floor_get, floor},
+                                 {"evp", kr_bench_floor_decrypt, floor},
+                                 {"lmdb-get+evp", kr_bench_floor_both, floor}};
+  kr_bench_case(&bench, "get", KR_BENCH_NS, 0, get, 4);
+  kr_bench_percentiles(&bench, "get-calls", kr_bench_get, &work, CALLS);
 
-  kr_vault_free(work.vault);
-  kr_store_close(work.store);
-  kr_keyring_free(work.keyring);
-  kr_secure_free(work.pool);
-  nftw(work.folder, kr_bench_remove, 8, FTW_DEPTH | FTW_PHYS);
+  kr_bench_batch set_batch = {kr_bench_set_batch, &work};
+  kr_bench_batch floor_batch = {kr_bench_floor_put_batch, floor};
+  const kr_bench_engine set[] = {{"krosyn", kr_bench_set, &work},
+                                 {"lmdb-put", kr_bench_floor_put, floor},
+                                 {"krosyn, 50 a commit", NULL, &set_batch},
+                                 {"lmdb-put, 50 a commit", NULL, &floor_batch}};
+  kr_bench_case(&bench, "set", KR_BENCH_NS, 0, set, 4);
+  kr_bench_percentiles(&bench, "set-calls", kr_bench_set, &work, bench.is_quick ? 200 : 2000);
+  kr_bench_floor_free(floor);
+  kr_bench_done(&work);
+  kr_bench_ready_case(&bench);
+  kr_bench_open_big(&bench);
   return 0;
 }

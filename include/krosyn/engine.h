@@ -50,21 +50,57 @@ KR_API kr_status kr_process_init(kr_error *reterr) KR_MUST_USE;
 
 typedef struct kr_engine kr_engine;
 
+/**
+ * Give the passphrase: write it, without a newline, into room, which is locked
+ * memory of the library and wiped by it, and its length into *ret_len (at most
+ * cap). is_new: one is being set, so ask twice. Whatever it returns but KR_OK,
+ * with reterr filled, ends the call that asked.
+ */
+typedef kr_status (*kr_passphrase_ask)(void *ctx, bool is_new, uint8_t *room, size_t cap,
+                                       size_t *ret_len, kr_error *reterr);
+
+/*
+ * Which key: the first of these that applies decides, and nothing after it is
+ * tried when it fails.
+ *  1. The caller names it: key_file, key_command, or key_source.
+ *  2. With reads_environment: KROSYN_KEY_FILE, KROSYN_KEY_COMMAND or KROSYN_KEY;
+ *     two of them at once are KR_INVALID. KROSYN_KEY holds `id base64` lines
+ *     (';' parts them too). It is copied into locked memory, wiped where it
+ *     stood and unset, also when another row decides; so it serves one opening,
+ *     at a time when no other thread uses the environment.
+ *  3. With reads_environment: the systemd credential krosyn.key, when it is there.
+ *  4. What the home recorded at its creation.
+ * docs/vault.md has the same table for users.
+ */
 typedef struct kr_home_options {
   const char *home;     /* directory */
-  const char *key_file; /* NULL: the file recorded at creation, else key_dir/<store-uuid>.key */
-  const char *key_dir;  /* NULL: none */
+  const char *key_file; /* a key file. NULL: not named */
+  const char *key_dir;  /* where keys recorded as "default" lie: key_dir/<store-uuid>.key */
   const char *actor;    /* who acts, for the audit ("cli:uid=1000"); NULL: "library" */
   bool without_key;     /* open no key: names and metadata only, unverified */
+
+  /* An absolute program and its arguments, parted by blanks: no quotes, no shell. It prints a key
+   * file, or 88 characters of base64 alone (id "command"), and ends with 0 within a minute. Its
+   * stdin is empty, its stderr is ours. NULL: not named. */
+  const char *key_command;
+  kr_key_source key_source;         /* one to be used though nothing above names it */
+  kr_passphrase_ask ask_passphrase; /* NULL: a home with a passphrase is KR_UNTRUSTED */
+  void *ask_context;
+  bool reads_environment;     /* rows 2 and 3; else the environment is not looked at */
+  bool runs_recorded_command; /* run the program a home recorded; only of a home that nobody else
+                                 can write to, since whoever can chooses the program */
 } kr_home_options;
 
 /**
- * Create a home and its key (key_file, or key_dir/<uuid>.key), with one
- * organization, "default". KR_EXISTS when the home is not an empty or missing
- * directory, or the key file exists; then nothing was changed. On any later
- * failure what was made is removed again.
+ * Create a home with one organization, "default", and record where its key
+ * comes from. The key is chosen as above, with a new file key_dir/<uuid>.key in
+ * place of row 4. A key file (key_file, KROSYN_KEY_FILE) is made; a passphrase
+ * (at least 12 characters) is asked for; credential, variable and command must
+ * give a key that exists, made by kr_key_file_create(). KR_EXISTS when the home
+ * is not an empty or missing directory, or the key file exists; then nothing
+ * was changed. On any later failure what was made is removed again.
  *
- * @ret_key_path  Optional: where the key is.
+ * @ret_key_path  Optional: the path of the key file that was made; else empty.
  */
 KR_API kr_status kr_home_create(const kr_home_options *options, kr_text *ret_key_path,
                                 kr_error *reterr) KR_MUST_USE;
@@ -180,6 +216,8 @@ typedef struct kr_secret_info {
 } kr_secret_info;
 typedef kr_status (*kr_secret_info_visit)(void *ctx, const kr_secret_info *info);
 
+#define KR_SECRET_NAME_SIZE 129 /* a name of 128 bytes and a NUL */
+
 /** Notes about a saved value that are worth a warning; none says more of its content. */
 typedef struct kr_secret_set_result {
   uint32_t version;
@@ -187,6 +225,7 @@ typedef struct kr_secret_set_result {
   bool is_short;        /* under 4 bytes: found in logs by position only */
   bool has_blank_edges; /* leading or trailing blanks were kept */
   bool is_placeholder;  /* looks like what examples hold instead of a secret: changeme, <token> */
+  char duplicate_of[KR_SECRET_NAME_SIZE]; /* another secret of the same value, or "" */
 } kr_secret_set_result;
 
 /*
@@ -234,6 +273,72 @@ typedef kr_status (*kr_secret_version_visit)(void *ctx, const kr_secret_version_
 KR_API kr_status kr_engine_secret_history(kr_engine *engine, kr_str org, kr_str name,
                                           kr_str environment, kr_secret_version_visit visit,
                                           void *ctx, kr_error *reterr) KR_MUST_USE;
+
+/* Importing secrets from a file: all of it or nothing, in one transaction. */
+
+typedef enum kr_import_format {
+  KR_IMPORT_ENV, /* "krosyn env 1", docs/formats/env.md */
+  KR_IMPORT_JSON /* {"NAME": "value"} or {"NAME": {"value" or "value_b64", "description"}} */
+} kr_import_format;
+
+typedef enum kr_import_outcome {
+  KR_IMPORT_NEW,
+  KR_IMPORT_REPLACES, /* saved with another value */
+  KR_IMPORT_SAME,     /* saved with this value: left alone */
+  KR_IMPORT_REFUSED
+} kr_import_outcome;
+
+/** What is worth a warning. Bits. The first five: other readers would read another value. */
+typedef enum kr_import_note {
+  KR_IMPORT_EXPANDS = 1 << 0,   /* holds `$NAME`, `${`, `$(` or a backtick; nothing was expanded */
+  KR_IMPORT_HASH = 1 << 1,      /* holds a '#' that others may read as a comment */
+  KR_IMPORT_COMMENT = 1 << 2,   /* what follows " #" was read as a comment */
+  KR_IMPORT_BACKSLASH = 1 << 3, /* holds a backslash that others may take away */
+  KR_IMPORT_LINE_ENDS = 1 << 4, /* CR LF inside of it was read as LF */
+  KR_IMPORT_SHORT = 1 << 5,     /* as in kr_secret_set_result */
+  KR_IMPORT_BLANK_EDGES = 1 << 6,
+  KR_IMPORT_PLACEHOLDER = 1 << 7,
+  KR_IMPORT_DESCRIPTION_KEPT =
+      1 << 8 /* the value is the same, so the description was not changed */
+} kr_import_note;
+
+typedef struct kr_import_options {
+  kr_str org;
+  kr_str environment; /* of all secrets of the file; "": the default */
+  kr_import_format format;
+  bool replace; /* secrets that are saved with another value get a new version */
+  bool is_dry;  /* save nothing */
+} kr_import_options;
+
+/** One entry of the file. Neither the value nor its length is in any field. */
+typedef struct kr_import_row {
+  const char *name; /* "" when it is no name of a secret: it may be part of a value */
+  size_t line;      /* 0: not known */
+  kr_import_outcome outcome;
+  uint32_t version;         /* of the value that was saved before; 0: none */
+  uint32_t new_version;     /* that was saved now; 0: nothing was */
+  unsigned notes;           /* kr_import_note */
+  const char *duplicate_of; /* another secret of the same value, or "" */
+  const char *reason;       /* of KR_IMPORT_REFUSED, else "" */
+  const char *hint;
+} kr_import_row;
+typedef kr_status (*kr_import_row_visit)(void *ctx, const kr_import_row *row);
+
+/**
+ * Read a file's bytes (at most 16 MiB, 100 000 entries; the caller wipes them)
+ * and save its secrets. Values that are saved already are left alone. visit is
+ * called for each entry once all is decided, also when the import then fails;
+ * not when the file cannot be read. That saved values were opened to compare is
+ * in the audit, after a dry run too; a dry run writes nothing else, and fails as
+ * the import would.
+ *
+ * Errors: KR_INVALID (not a file of that format, a name twice, entries that are
+ * refused), KR_EXISTS (other values are saved, and replace is not set), KR_LIMIT,
+ * KR_REFUSED (a secret changed meanwhile). After any of them nothing was saved.
+ */
+KR_API kr_status kr_engine_secret_import(kr_engine *engine, const kr_import_options *options,
+                                         kr_str bytes, kr_import_row_visit visit, void *ctx,
+                                         kr_error *reterr) KR_MUST_USE;
 
 #ifdef __cplusplus
 }

@@ -8,5 +8,6 @@
 #include <krosyn/redact.h>
 #include <krosyn/run.h>
 #include <krosyn/types.h>
+#include <krosyn/vault.h>
 
 #endif

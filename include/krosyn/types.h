@@ -75,6 +75,16 @@ typedef struct kr_error {
   char hint[KR_ERROR_HINT_BYTES];       /* how to mend it, or "" */
 } kr_error;
 
+/** Where the master key of a home comes from; <krosyn/engine.h> says which is used when. */
+typedef enum kr_key_source {
+  KR_KEY_AUTO = 0,    /* not said */
+  KR_KEY_FILE,        /* a key file */
+  KR_KEY_CREDENTIAL,  /* a systemd credential: $CREDENTIALS_DIRECTORY/krosyn.key */
+  KR_KEY_PASSPHRASE,  /* derived from a passphrase */
+  KR_KEY_ENVIRONMENT, /* the environment variable KROSYN_KEY */
+  KR_KEY_COMMAND      /* the output of a program */
+} kr_key_source;
+
 /** A stable lower-case word for a status ("not-found"), for JSON output. Static. */
 KR_API const char *kr_status_name(kr_status status);
 

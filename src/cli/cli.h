@@ -53,6 +53,13 @@ typedef enum kr_cli_option {
   KR_CLI_POSITIONS,
   KR_CLI_MIN_SEARCH,
   KR_CLI_KEEP,
+  KR_CLI_KEY_COMMAND,
+  KR_CLI_PASSPHRASE_FD,
+  KR_CLI_PASSPHRASE_FILE,
+  KR_CLI_PASSPHRASE,
+  KR_CLI_KEY_SOURCE,
+  KR_CLI_FORMAT,
+  KR_CLI_REPLACE,
   KR_CLI_CHECK,
   KR_CLI_HEAD,
   KR_CLI_EXPECT_HEAD,
@@ -63,7 +70,10 @@ typedef enum kr_cli_option {
 #define KR_CLI_BIT(option) (UINT64_C(1) << (unsigned)(option))
 #define KR_CLI_GLOBAL_OPTIONS                                                                      \
   (KR_CLI_BIT(KR_CLI_HOME) | KR_CLI_BIT(KR_CLI_KEY) | KR_CLI_BIT(KR_CLI_ORG) |                     \
-   KR_CLI_BIT(KR_CLI_JSON) | KR_CLI_BIT(KR_CLI_HELP) | KR_CLI_BIT(KR_CLI_VERSION))
+   KR_CLI_BIT(KR_CLI_JSON) | KR_CLI_BIT(KR_CLI_HELP) | KR_CLI_BIT(KR_CLI_VERSION) |                \
+   KR_CLI_BIT(KR_CLI_KEY_COMMAND) | KR_CLI_BIT(KR_CLI_PASSPHRASE_FD) |                             \
+   KR_CLI_BIT(KR_CLI_PASSPHRASE_FILE))
+_Static_assert(KR_CLI_N_OPTIONS <= 64, "every option has its bit");
 
 typedef struct kr_cli kr_cli;
 
@@ -164,9 +174,25 @@ kr_str kr_cli_bytes_str(const kr_cli_bytes *bytes);
 /** Editors end files with a newline that nobody means to send. */
 kr_str kr_cli_without_final_newline(kr_str text);
 
-/* prompt.c: a value typed twice, unseen */
+/* prompt.c: what is typed unseen */
 kr_status kr_cli_prompt_secret(kr_engine *engine, const char *name, kr_secret **ret_value,
                                kr_error *error);
+
+/** On standard input when it is a terminal, else on /dev/tty; twice when it is a new one. */
+kr_status kr_cli_prompt_passphrase(bool is_new, uint8_t *room, size_t cap, size_t *ret_len,
+                                   kr_error *error);
+
+/* custody.c: the key, from the options */
+
+/** NULL, or what is wrong with the options that name a key. */
+const char *kr_cli_key_problem(const kr_cli *cli);
+
+/** Say in options which key the command line names, and how to get a passphrase. */
+void kr_cli_name_key(const kr_cli *cli, kr_home_options *options);
+
+/** The one warning about KROSYN_KEY; to be asked for before the library takes it. */
+bool kr_cli_has_key_variable(void);
+void kr_cli_warn_of_key_variable(const kr_cli *cli);
 
 /* print.c: bytes for people and for programs */
 kr_str kr_cli_str(const char *text);
@@ -275,6 +301,9 @@ void kr_cli_json_show(FILE *out, kr_str value);
 /* event_view.c */
 void kr_cli_show_event(FILE *out, kr_str event_json);
 
+/* command_secret.c: what is known of a secret, as an object */
+void kr_cli_put_secret_json(const kr_secret_info *info);
+
 /* child.c: work that damaged files may end with a signal is done in a child: this program again */
 #define KR_CLI_CHILD_WORD "__child"
 typedef struct kr_cli_child {
@@ -313,6 +342,8 @@ void kr_cli_put_head_json(FILE *out, const kr_home_head *head);
 
 /* The commands */
 int kr_cli_run_init(kr_cli *cli);
+int kr_cli_run_key_new(kr_cli *cli);
+int kr_cli_run_key_status(kr_cli *cli);
 int kr_cli_run_org_create(kr_cli *cli);
 int kr_cli_run_org_list(kr_cli *cli);
 int kr_cli_run_org_set(kr_cli *cli);
@@ -325,6 +356,8 @@ int kr_cli_run_secret_policy(kr_cli *cli);
 int kr_cli_run_secret_history(kr_cli *cli);
 int kr_cli_run_secret_rollback(kr_cli *cli);
 int kr_cli_bad_secret_name(const kr_cli *cli, const char *problem);
+int kr_cli_run_secret_import(kr_cli *cli);
+int kr_cli_run_secret_export(kr_cli *cli);
 int kr_cli_run_check(kr_cli *cli);
 int kr_cli_run_render(kr_cli *cli);
 int kr_cli_run_run(kr_cli *cli);

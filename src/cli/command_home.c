@@ -4,36 +4,59 @@
  */
 #include "cli/cli.h"
 
-static void kr_cli_show_created(const kr_cli *cli, const char *home, kr_str key_path) {
+static const char *kr_cli_key_advice(kr_key_source source) {
+  switch (source) {
+  case KR_KEY_PASSPHRASE:
+    return "Keep the passphrase in a safe place: without it nothing can be opened.\n";
+  case KR_KEY_CREDENTIAL:
+  case KR_KEY_ENVIRONMENT:
+  case KR_KEY_COMMAND:
+    return "Keep a copy of the key in a safe place: without it nothing can be opened.\n";
+  case KR_KEY_AUTO:
+  case KR_KEY_FILE:
+    break;
+  }
+  return "Keep a copy of the key file in a safe place: without it nothing can be opened.\n";
+}
+
+static void kr_cli_show_created(const kr_cli *cli, const char *home, kr_key_source source,
+                                kr_str key_path) {
   if (cli->is_json) {
     (void)fputs("{\"home\":", stdout);
     kr_cli_put_json(stdout, kr_cli_str(home));
-    (void)fputs(",\"key_file\":", stdout);
-    kr_cli_put_json(stdout, key_path);
+    (void)printf(",\"key_source\":\"%s\",\"key_file\":", kr_key_source_name(source));
+    if (key_path.len == 0)
+      (void)fputs("null", stdout);
+    else
+      kr_cli_put_json(stdout, key_path);
     (void)fputs(",\"organization\":\"default\"}\n", stdout);
     return;
   }
   (void)fputs("home          ", stdout);
   kr_cli_put(stdout, kr_cli_str(home));
-  (void)fputs("\nkey file      ", stdout);
-  kr_cli_put(stdout, key_path);
-  (void)fputs("\norganization  default\n"
-              "Keep a copy of the key file in a safe place: without it nothing can be opened.\n",
-              stdout);
+  (void)fputs(key_path.len == 0 ? "\nkey           " : "\nkey file      ", stdout);
+  kr_cli_put(stdout, key_path.len == 0 ? kr_cli_str(kr_key_source_name(source)) : key_path);
+  (void)printf("\norganization  default\n%s", kr_cli_key_advice(source));
 }
 
 int kr_cli_run_init(kr_cli *cli) {
   kr_error error = {0};
   kr_cli_home home = {0};
+  kr_key_source source = KR_KEY_AUTO;
   KR_CLI_CLEANUP(kr_text_done) kr_text key_path = {0};
+  bool has_variable = kr_cli_has_key_variable();
   kr_status status = kr_cli_resolve(cli, &home, &error);
   if (status == KR_OK && home.options.home == NULL)
     status = kr_cli_no_home(&error);
   if (status == KR_OK)
     status = kr_home_create(&home.options, &key_path, &error);
+  if (status == KR_OK)
+    status = kr_home_key_source(home.options.home, &source, &error);
+  if (has_variable)
+    kr_cli_warn_of_key_variable(cli);
   if (status != KR_OK)
     return kr_cli_fail(cli, &error, NULL);
-  kr_cli_show_created(cli, home.options.home,
+  kr_cli_show_created(cli, home.options.home, source,
                       (kr_str){.ptr = (const uint8_t *)key_path.ptr, .len = key_path.len});
   return KR_CLI_EXIT_DONE;
 }

@@ -67,6 +67,12 @@ static void kr_cli_show_saved(const kr_cli *cli, const kr_secret_set_result *res
   if (result->is_placeholder)
     kr_cli_warn(cli, "the value looks like a placeholder of an example (such as changeme, <token> "
                      "or null); it was saved as it is");
+  if (result->duplicate_of[0] != '\0') {
+    char message[KR_SECRET_NAME_SIZE + 64];
+    (void)snprintf(message, sizeof message, "the secret %s holds the same value",
+                   result->duplicate_of);
+    kr_cli_warn(cli, message);
+  }
   if (cli->is_json)
     (void)printf("{\"name\":\"%s\",\"version\":%u,\"created\":%s}\n", name,
                  (unsigned)result->version, result->is_new ? "true" : "false");
@@ -132,7 +138,7 @@ static void kr_cli_put_rules_json(const kr_secret_rules *rules) {
                (unsigned)(rules->min_search == 0 ? 4 : rules->min_search), (unsigned)rules->keep);
 }
 
-static void kr_cli_put_secret_json(const kr_secret_info *info) {
+void kr_cli_put_secret_json(const kr_secret_info *info) {
   (void)fputs("{\"name\":", stdout);
   kr_cli_put_json(stdout, kr_cli_str(info->name));
   (void)fputs(",\"environment\":", stdout);

@@ -15,8 +15,30 @@ const kr_cli_command kr_cli_commands[] = {
     {"init", "", "create a home: its key, its vault and the organization default",
      "The home is a directory; the key is a file outside of it, readable by you alone.\n"
      "Keep a copy of the key file: without it the vault cannot be opened by anyone.\n"
-     "An existing home or key file is never touched.\n",
-     0, 0, 0, kr_cli_run_init},
+     "An existing home or key file is never touched.\n"
+     "The home remembers where its key comes from: --passphrase makes it from one (with\n"
+     "--passphrase-fd or --passphrase-file without asking); --key-command, --key-source\n"
+     "credential and --key-source environment take one that exists (`krosyn key new FILE`).\n"
+     "\n"
+     "  krosyn init --passphrase\n"
+     "  krosyn init --key-command '/usr/bin/pass show krosyn/key'\n",
+     KR_CLI_BIT(KR_CLI_PASSPHRASE) | KR_CLI_BIT(KR_CLI_KEY_SOURCE), 0, 0, kr_cli_run_init},
+    {"key new", "FILE", "write a new key to a file, for init to take from elsewhere",
+     "Only the file holds the key (mode 0600); it is not shown. An existing file is never\n"
+     "overwritten. Bring it to where the key will come from, try it with `krosyn key status`,\n"
+     "and keep a copy in a safe place.\n"
+     "\n"
+     "  krosyn key new /root/krosyn.key\n"
+     "  systemd-creds encrypt /root/krosyn.key /etc/credstore.encrypted/krosyn.key\n",
+     0, 1, 1, kr_cli_run_key_new},
+    {"key status", "", "say which key is used, why, and whether it is the right one",
+     "Shows no key and opens no value. Exits with 1 when the key is missing or wrong.\n"
+     "The first of these that applies decides, and nothing after it is tried:\n"
+     "  1 an option: --key, --key-command, --passphrase-fd, --passphrase-file\n"
+     "  2 the environment: KROSYN_KEY_FILE, KROSYN_KEY_COMMAND or KROSYN_KEY\n"
+     "  3 a systemd credential: $CREDENTIALS_DIRECTORY/krosyn.key, when it is there\n"
+     "  4 what the home recorded at init\n",
+     0, 0, 0, kr_cli_run_key_status},
     {"org create", "NAME", "create an organization",
      "A name has lower-case letters, digits and '-', at most 64.\n"
      "Secrets and events of one organization are invisible to every other.\n",
@@ -56,13 +78,29 @@ const kr_cli_command kr_cli_commands[] = {
      1, 1, kr_cli_run_secret_policy},
     {"secret history", "NAME", "list the versions that are kept; never values", "",
      KR_CLI_BIT(KR_CLI_ENVIRONMENT), 1, 1, kr_cli_run_secret_history},
-    {"secret rollback", "NAME VERSION", "bring the value of an older version back",
+    {"secret rollback", "NAME N", "bring the value of version N back",
      "It becomes a new version, sealed anew, and is not shown. Runs take it from their next\n"
      "start on.\n",
      KR_CLI_BIT(KR_CLI_ENVIRONMENT), 2, 2, kr_cli_run_secret_rollback},
     {"secret delete", "NAME", "delete a secret and all its versions",
      "Names the connectors that used it: their runs will fail.\n", KR_CLI_BIT(KR_CLI_ENVIRONMENT),
      1, 1, kr_cli_run_secret_delete},
+    {"secret import", "FILE", "save the secrets of a .env or JSON file; - is standard input",
+     "All of them or none, in one transaction. Nothing in a value is expanded; what other\n"
+     "readers of .env files would read differently is warned of. Values that are saved\n"
+     "already are left alone; a secret with another value needs --replace. JSON is\n"
+     "{\"NAME\": \"value\"} or {\"NAME\": {\"value\" or \"value_b64\", \"description\"}}.\n"
+     "Values are never shown. Afterwards delete the file, and what has copies of it.\n"
+     "\n"
+     "  krosyn secret import .env --dry-run\n"
+     "  sops -d secrets.json | krosyn secret import - --format json\n",
+     KR_CLI_BIT(KR_CLI_FORMAT) | KR_CLI_BIT(KR_CLI_DRY_RUN) | KR_CLI_BIT(KR_CLI_REPLACE) |
+         KR_CLI_BIT(KR_CLI_ENVIRONMENT),
+     1, 1, kr_cli_run_secret_import},
+    {"secret export", "", "print what is known of all secrets as JSON; never values",
+     "For inventories and reviews. Values cannot be exported, by this or any other command:\n"
+     "to move secrets take a backup of the home and its key, or import them where they are.\n",
+     0, 0, 0, kr_cli_run_secret_export},
     {"check", "FILE|FOLDER...", "compile every field of connectors and say what is wrong",
      "Of a folder every file *.json in it is checked. Also lists which secrets, data and\n"
      "hosts each connector uses, and what each field costs and gives at most (inputs in\n"
@@ -90,6 +128,7 @@ const kr_cli_command kr_cli_commands[] = {
     {"run", "CONNECTOR", "run a connector and print the event that was stored",
      "The connector is a file: its name holds a '/' or ends in .json. Without --payload its\n"
      "example_payload is used. Exits with 0 for completed and skipped, 1 for failed.\n"
+     "With --dry-run the requests are shown: no network, no key, nothing stored.\n"
      "\n"
      "  krosyn run slack.json --payload order.json --dry-run\n"
      "  curl -s https://shop.example.com/order/7 | krosyn run slack.json --payload -\n",

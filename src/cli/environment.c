@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * environment.c - which home, which key and who acts, from the options and the
- * environment; the library reads no environment by itself. Relative XDG
+ * environment.c - which home and who acts, from the options and the environment;
+ * of the environment the library reads what names the key, since it is told to. Relative XDG
  * directories are ignored, as the XDG Base Directory Specification says.
  */
 #include "cli/cli.h"
@@ -45,16 +45,17 @@ kr_status kr_cli_resolve(const kr_cli *cli, kr_cli_home *ret_home, kr_error *err
                            sizeof home->key_dir, error);
   if (status != KR_OK)
     return status;
-  const char *key = cli->values[KR_CLI_KEY];
   (void)snprintf(home->actor, sizeof home->actor, "cli:uid=%lu", (unsigned long)getuid());
   home->options = (kr_home_options){
       .home = given != NULL                ? given
               : home->home_path[0] != '\0' ? home->home_path
                                            : NULL,
-      .key_file = key != NULL ? key : kr_cli_environment("KROSYN_KEY_FILE"),
       .key_dir = home->key_dir[0] == '\0' ? NULL : home->key_dir,
       .actor = home->actor,
+      .reads_environment = true,
+      .runs_recorded_command = true,
   };
+  kr_cli_name_key(cli, &home->options);
   return KR_OK;
 }
 
@@ -95,7 +96,10 @@ kr_status kr_cli_open(kr_cli *cli, bool without_key, kr_engine **ret_engine, kr_
   if (home.options.home == NULL)
     return KR_OK;
   home.options.without_key = without_key;
+  bool has_variable = !without_key && kr_cli_has_key_variable();
   status = kr_engine_open(&home.options, ret_engine, error);
+  if (has_variable)
+    kr_cli_warn_of_key_variable(cli);
   if (status == KR_NOT_FOUND && without_key)
     return KR_OK;
   if (status == KR_IO)

@@ -47,6 +47,9 @@ static int kr_cli_dispatch(kr_cli *cli) {
   const char *problem = org == NULL ? NULL : kr_cli_org_name_problem(org);
   if (problem != NULL)
     return kr_cli_usage(cli, problem, "`krosyn org list` shows the names there are");
+  problem = kr_cli_key_problem(cli);
+  if (problem != NULL)
+    return kr_cli_usage(cli, problem, "`krosyn help key status` says which key is used");
   return cli->command->run(cli);
 }
 

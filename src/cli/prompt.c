@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * prompt.c - a value typed twice on the terminal, unseen. The bytes go from the
+ * prompt.c - a value or a passphrase typed on the terminal, unseen. The bytes go from the
  * file descriptor into one locked page per entry, which is wiped; stdio, which
  * keeps copies, is not used. A signal that ends the program restores the echo
  * first; Ctrl-Z is ignored meanwhile.
@@ -9,6 +9,7 @@
 #include "cli/cli.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -24,6 +25,16 @@ static const int kr_cli_ending_signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 
 /* Written before the handlers are set, read by them: what the terminal was like. */
 static struct termios kr_cli_saved_terminal;
+static int kr_cli_terminal_fd = STDIN_FILENO;
+
+/* What is asked for. */
+typedef struct kr_cli_question {
+  int fd; /* of the terminal */
+  const char *prompt;
+  bool is_twice;
+  const char *nothing;   /* the error when nothing is typed */
+  const char *elsewhere; /* the hint when it is longer than a terminal can take */
+} kr_cli_question;
 
 typedef struct kr_cli_silence {
   struct sigaction before[KR_CLI_N_SIGNALS];
@@ -32,7 +43,7 @@ typedef struct kr_cli_silence {
 } kr_cli_silence;
 
 static void kr_cli_on_signal(int number) {
-  (void)tcsetattr(STDIN_FILENO, TCSANOW, &kr_cli_saved_terminal);
+  (void)tcsetattr(kr_cli_terminal_fd, TCSANOW, &kr_cli_saved_terminal);
   ssize_t n_written = write(STDERR_FILENO, "\n", 1);
   (void)n_written;
   /* SA_RESETHAND made the default action current; it runs when the handler returns. */
@@ -40,7 +51,7 @@ static void kr_cli_on_signal(int number) {
 }
 
 static kr_status kr_cli_silence_begin(kr_cli_silence *silence, kr_error *error) {
-  if (tcgetattr(STDIN_FILENO, &kr_cli_saved_terminal) != 0)
+  if (tcgetattr(kr_cli_terminal_fd, &kr_cli_saved_terminal) != 0)
     return kr_cli_error(error, KR_IO, "cannot read the state of the terminal: %s", strerror(errno));
   silence->has_begun = true;
   struct sigaction ending = {.sa_handler = kr_cli_on_signal, .sa_flags = (int)SA_RESETHAND};
@@ -53,7 +64,7 @@ static kr_status kr_cli_silence_begin(kr_cli_silence *silence, kr_error *error) 
   struct termios silent = kr_cli_saved_terminal;
   silent.c_lflag &= ~(tcflag_t)(ECHO | ECHOE | ECHOK | ECHONL);
   silent.c_lflag |= ICANON;
-  if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent) != 0)
+  if (tcsetattr(kr_cli_terminal_fd, TCSAFLUSH, &silent) != 0)
     return kr_cli_error(error, KR_IO, "cannot hide what is typed: %s", strerror(errno));
   return KR_OK;
 }
@@ -61,20 +72,20 @@ static kr_status kr_cli_silence_begin(kr_cli_silence *silence, kr_error *error) 
 static void kr_cli_silence_end(const kr_cli_silence *silence) {
   if (!silence->has_begun)
     return;
-  (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &kr_cli_saved_terminal);
+  (void)tcsetattr(kr_cli_terminal_fd, TCSAFLUSH, &kr_cli_saved_terminal);
   for (size_t i = 0; i < KR_CLI_N_SIGNALS; i++)
     (void)sigaction(kr_cli_ending_signals[i], &silence->before[i], NULL);
   (void)sigaction(SIGTSTP, &silence->stop_before, NULL);
 }
 
 /** One line without its newline; ended by Ctrl-D on an empty line too. */
-static kr_status kr_cli_read_line(const char *prompt, uint8_t *entry, size_t *ret_len,
-                                  kr_error *error) {
+static kr_status kr_cli_read_line(const kr_cli_question *question, const char *prompt,
+                                  uint8_t *entry, size_t *ret_len, kr_error *error) {
   size_t len = 0;
   (void)fputs(prompt, stderr);
   (void)fflush(stderr);
   for (;;) {
-    ssize_t n_read = read(STDIN_FILENO, entry + len, KR_CLI_ENTRY_BYTES - len);
+    ssize_t n_read = read(question->fd, entry + len, KR_CLI_ENTRY_BYTES - len);
     if (n_read < 0 && errno == EINTR)
       continue;
     if (n_read < 0)
@@ -90,7 +101,7 @@ static kr_status kr_cli_read_line(const char *prompt, uint8_t *entry, size_t *re
   if (len > KR_CLI_MAX_TYPED_BYTES) {
     (void)kr_cli_error(error, KR_LIMIT, "a terminal cuts lines of more than %zu bytes",
                        KR_CLI_MAX_TYPED_BYTES);
-    kr_cli_hint(error, "use --file FILE, or pipe the value in");
+    kr_cli_hint(error, "%s", question->elsewhere);
     return KR_LIMIT;
   }
   *ret_len = len;
@@ -105,27 +116,47 @@ static bool kr_cli_same(const uint8_t *a, const uint8_t *b, size_t len) {
   return difference == 0;
 }
 
-static kr_status kr_cli_ask_twice(const char *name, uint8_t *pages, size_t *ret_len,
-                                  kr_error *error) {
-  char prompt[192];
+static kr_status kr_cli_ask(const kr_cli_question *question, uint8_t *pages, size_t *ret_len,
+                            kr_error *error) {
   size_t len = 0;
   size_t again_len = 0;
-  (void)snprintf(prompt, sizeof prompt, "Value of %s (not shown): ", name);
-  kr_status status = kr_cli_read_line(prompt, pages, &len, error);
+  kr_status status = kr_cli_read_line(question, question->prompt, pages, &len, error);
   if (status != KR_OK)
     return status;
   if (len == 0)
-    return kr_cli_error(error, KR_INVALID, "no value was typed; nothing was saved");
-  status = kr_cli_read_line("The same again: ", pages + KR_CLI_ENTRY_BYTES, &again_len, error);
-  if (status != KR_OK)
-    return status;
-  if (len != again_len || !kr_cli_same(pages, pages + KR_CLI_ENTRY_BYTES, len))
-    return kr_cli_error(error, KR_INVALID, "the two entries differ; nothing was saved");
+    return kr_cli_error(error, KR_INVALID, "%s", question->nothing);
+  if (question->is_twice) {
+    uint8_t *again = pages + KR_CLI_ENTRY_BYTES;
+    status = kr_cli_read_line(question, "The same again: ", again, &again_len, error);
+    if (status != KR_OK)
+      return status;
+    if (len != again_len || !kr_cli_same(pages, again, len))
+      return kr_cli_error(error, KR_INVALID, "the two entries differ; nothing was saved");
+  }
   *ret_len = len;
   return KR_OK;
 }
 
-kr_status kr_cli_prompt_secret(kr_engine *engine, const char *name, kr_secret **ret_value,
+/* What becomes of the answer, before its pages are wiped. */
+typedef struct kr_cli_answer {
+  kr_engine *engine; /* of a secret; else a passphrase */
+  kr_secret **ret_value;
+  uint8_t *room;
+  size_t cap;
+  size_t *ret_len;
+} kr_cli_answer;
+
+static kr_status kr_cli_keep(const kr_cli_answer *answer, kr_str typed, kr_error *error) {
+  if (answer->engine != NULL)
+    return kr_secret_copy(answer->engine, typed, answer->ret_value, error);
+  if (typed.len > answer->cap)
+    return kr_cli_error(error, KR_LIMIT, "the passphrase is too long");
+  memcpy(answer->room, typed.ptr, typed.len);
+  *answer->ret_len = typed.len;
+  return KR_OK;
+}
+
+static kr_status kr_cli_prompt(const kr_cli_question *question, const kr_cli_answer *answer,
                                kr_error *error) {
   size_t size = 2 * KR_CLI_ENTRY_BYTES;
   void *pages = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -135,17 +166,55 @@ kr_status kr_cli_prompt_secret(kr_engine *engine, const char *name, kr_secret **
   kr_cli_silence silence = {0};
   size_t len = 0;
   kr_status status = KR_OK;
+  kr_cli_terminal_fd = question->fd;
   if (mlock(pages, size) != 0)
     status = kr_cli_error(error, KR_NOMEM, "cannot lock memory for the value: %s", strerror(errno));
   if (status == KR_OK) {
     status = kr_cli_silence_begin(&silence, error);
     if (status == KR_OK)
-      status = kr_cli_ask_twice(name, pages, &len, error);
+      status = kr_cli_ask(question, pages, &len, error);
     kr_cli_silence_end(&silence);
   }
   if (status == KR_OK)
-    status = kr_secret_copy(engine, (kr_str){.ptr = pages, .len = len}, ret_value, error);
+    status = kr_cli_keep(answer, (kr_str){.ptr = pages, .len = len}, error);
   explicit_bzero(pages, size);
   (void)munmap(pages, size);
+  return status;
+}
+
+kr_status kr_cli_prompt_secret(kr_engine *engine, const char *name, kr_secret **ret_value,
+                               kr_error *error) {
+  char prompt[192];
+  (void)snprintf(prompt, sizeof prompt, "Value of %s (not shown): ", name);
+  const kr_cli_question question = {.fd = STDIN_FILENO,
+                                    .prompt = prompt,
+                                    .is_twice = true,
+                                    .nothing = "no value was typed; nothing was saved",
+                                    .elsewhere = "use --file FILE, or pipe the value in"};
+  const kr_cli_answer answer = {.engine = engine, .ret_value = ret_value};
+  return kr_cli_prompt(&question, &answer, error);
+}
+
+kr_status kr_cli_prompt_passphrase(bool is_new, uint8_t *room, size_t cap, size_t *ret_len,
+                                   kr_error *error) {
+  bool is_own = isatty(STDIN_FILENO) != 1;
+  /* Standard input may carry the value of a secret. */
+  int fd = is_own ? open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY) : STDIN_FILENO;
+  if (fd < 0) {
+    (void)kr_cli_error(error, KR_UNTRUSTED,
+                       "the key needs a passphrase, and there is no terminal to ask on");
+    kr_cli_hint(error, "give --passphrase-fd N or --passphrase-file FILE");
+    return KR_UNTRUSTED;
+  }
+  const kr_cli_question question = {.fd = fd,
+                                    .prompt = is_new ? "New passphrase (not shown): "
+                                                     : "Passphrase (not shown): ",
+                                    .is_twice = is_new,
+                                    .nothing = "no passphrase was typed",
+                                    .elsewhere = "a passphrase has at most 1024 bytes"};
+  const kr_cli_answer answer = {.room = room, .cap = cap, .ret_len = ret_len};
+  kr_status status = kr_cli_prompt(&question, &answer, error);
+  if (is_own)
+    (void)close(fd);
   return status;
 }

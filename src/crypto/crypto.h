@@ -6,7 +6,7 @@
  *  - A256CBC-HS512, authenticated encryption: AES-256-CBC with PKCS#7 and
  *    HMAC-SHA-512, encrypt-then-MAC (RFC 7518, section 5.2.5). Key: 64 bytes,
  *    MAC half first. Sealed bytes: IV(16) | ciphertext | tag(32).
- *  - HKDF-SHA-512 (RFC 5869), HMAC-SHA-256/512, SHA-256, random bytes,
+ *  - HKDF-SHA-512 (RFC 5869), scrypt (RFC 7914), HMAC-SHA-256/512, SHA-256, random bytes,
  *    constant-time comparison.
  *
  * Keys come as kr_secret (locked memory). Fresh contexts for each operation,
@@ -62,6 +62,24 @@ kr_status kr_crypto_derive(const kr_secret *key, kr_str info, kr_secure *pool, k
 /** RFC 5869 with all parameters; out_len to 255*64. For the vectors and for crypto_derive. */
 kr_status kr_crypto_hkdf_sha512(kr_str key, kr_str salt, kr_str info, uint8_t *out, size_t out_len,
                                 kr_error *reterr) KR_MUST_USE;
+
+#define KR_SCRYPT_MAX_N (1u << 20) /* with r = 8: 1 GiB of work area */
+#define KR_SCRYPT_MAX_R 32u
+#define KR_SCRYPT_MAX_P 16u
+
+/** Cost of scrypt: N blocks of 128 * r bytes, p times. */
+typedef struct kr_scrypt {
+  uint32_t n; /* a power of two */
+  uint32_t r;
+  uint32_t p;
+} kr_scrypt;
+
+/**
+ * scrypt (RFC 7914) into out. Takes 128 * N * r bytes of ordinary memory inside OpenSSL
+ * meanwhile. KR_LIMIT: a cost above the bounds; KR_NOMEM: no room for the work area.
+ */
+kr_status kr_crypto_scrypt(kr_str passphrase, kr_str salt, const kr_scrypt *scrypt, uint8_t *out,
+                           size_t out_len, kr_error *reterr) KR_MUST_USE;
 
 /** HMAC-SHA-256 over the parts in order, each preceded by its length (u64, big-endian). */
 kr_status kr_crypto_mac(const kr_secret *key, const kr_str *parts, size_t n_parts,

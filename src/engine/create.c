@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * create.c - making a home: key file, vault, event log, the organization
+ * create.c - making a home: its key, vault, event log, the organization
  * "default", and last settings.json, whose presence says the home is whole.
  * Whatever fails on the way, what was made is removed again.
  */
 #define _POSIX_C_SOURCE 200809L
+#include "engine/custody.h"
 #include "engine/engine.h"
-#include "engine/home.h"
 #include "store/lmdb/store_lmdb.h"
 
 #include <stdio.h>
@@ -19,6 +19,7 @@ typedef struct kr_creation {
   kr_path vault;
   kr_path events;
   kr_home_settings settings;
+  kr_custody custody;
   kr_made_directories made_home;
   kr_made_directories made_key_directory;
   bool made_key;
@@ -46,6 +47,7 @@ static void kr_creation_done(kr_creation *creation) {
   kr_store_closep(&creation->vault_store);
   kr_store_closep(&creation->events_store);
   kr_keyring_free(creation->keyring);
+  kr_custody_done(&creation->custody);
   kr_secure_free(creation->pool);
   if (creation->is_whole)
     return;
@@ -82,32 +84,20 @@ static kr_status kr_creation_taken(const char *home, kr_directory_state state, k
   return KR_EXISTS;
 }
 
-static kr_status kr_creation_home(kr_creation *creation, const char *home, kr_error *reterr) {
+static kr_status kr_creation_look(kr_creation *creation, const char *home, kr_error *reterr) {
   KR_TRY(kr_path_canonical(&creation->home, home, reterr));
   kr_directory_state state = KR_DIRECTORY_OTHER;
   KR_TRY(kr_directory_look(creation->home.text, &state, reterr));
   if (state == KR_DIRECTORY_USED || state == KR_DIRECTORY_OTHER)
     return kr_creation_taken(creation->home.text, state, reterr);
+  return KR_OK;
+}
+
+static kr_status kr_creation_home(kr_creation *creation, kr_error *reterr) {
   KR_TRY(kr_directory_make(creation->home.text, &creation->made_home, reterr));
   if (chmod(creation->home.text, 0700) != 0)
     return kr_fail(reterr, KR_IO, "cannot protect %s: not its owner?", creation->home.text);
   return KR_OK;
-}
-
-static kr_status kr_creation_key_path(kr_creation *creation, const kr_home_options *options,
-                                      kr_error *reterr) {
-  kr_home_settings *settings = &creation->settings;
-  settings->is_key_default = options->key_file == NULL;
-  if (options->key_file != NULL)
-    return kr_path_absolute(&settings->key_file, options->key_file, reterr);
-  if (options->key_dir == NULL)
-    return kr_fail_hint(reterr, KR_INVALID, "there is no place for the key file",
-                        "name it with --key FILE");
-  char name[KR_UUID_TEXT_BYTES + 4];
-  (void)snprintf(name, sizeof name, "%s.key", settings->uuid_text);
-  kr_path directory;
-  KR_TRY(kr_path_absolute(&directory, options->key_dir, reterr));
-  return kr_path_join(&settings->key_file, directory.text, name, reterr);
 }
 
 static kr_status kr_creation_identify(kr_creation *creation, kr_error *reterr) {
@@ -119,29 +109,65 @@ static kr_status kr_creation_identify(kr_creation *creation, kr_error *reterr) {
   return KR_OK;
 }
 
-/* Before anything is made: where will the key be, and is that outside the home, links followed? */
-static kr_status kr_creation_place(kr_creation *creation, const kr_home_options *options,
-                                   kr_error *reterr) {
+/* A fresh salt; the id of the key is as good as any. */
+static kr_status kr_creation_salt(kr_home_passphrase *passphrase, kr_error *reterr) {
+  char id[KR_KEY_ID_FRESH_BYTES];
+  KR_TRY(kr_key_id_fresh('p', id, reterr));
+  memcpy(passphrase->id, id, sizeof id);
+  passphrase->scrypt =
+      (kr_scrypt){.n = KR_HOME_SCRYPT_N, .r = KR_HOME_SCRYPT_R, .p = KR_HOME_SCRYPT_P};
+  return kr_crypto_random(passphrase->salt, sizeof passphrase->salt, reterr);
+}
+
+/* Before anything is made: will the key file be outside the home, links followed? */
+static kr_status kr_creation_key_place(const char *key_path, const char *home_path,
+                                       kr_error *reterr) {
   kr_path home;
   kr_path key;
+  KR_TRY(kr_path_canonical(&home, home_path, reterr));
+  KR_TRY(kr_path_canonical(&key, key_path, reterr));
+  if (!kr_path_is_below(key.text, home.text))
+    return KR_OK;
+  return kr_fail_hint(reterr, KR_UNTRUSTED, "the key file would lie inside the home",
+                      "keep it elsewhere: whoever copies the home must not get its key");
+}
+
+static kr_status kr_creation_choose(kr_creation *creation, const kr_home_options *options,
+                                    kr_error *reterr) {
+  kr_home_settings *settings = &creation->settings;
+  kr_custody *custody = &creation->custody;
   KR_TRY(kr_creation_identify(creation, reterr));
-  KR_TRY(kr_creation_key_path(creation, options, reterr));
-  KR_TRY(kr_path_canonical(&home, options->home, reterr));
-  KR_TRY(kr_path_canonical(&key, creation->settings.key_file.text, reterr));
-  if (kr_path_is_below(key.text, home.text))
-    return kr_fail_hint(reterr, KR_UNTRUSTED, "the key file would lie inside the home",
-                        "keep it elsewhere: whoever copies the home must not get its key");
+  KR_TRY(kr_custody_choose(options, settings, true, creation->pool, custody, reterr));
+  settings->key_source = custody->source;
+  settings->is_key_default = custody->is_default;
+  settings->key_command = custody->command;
+  settings->key_file = custody->path;
+  if (custody->source == KR_KEY_PASSPHRASE)
+    return kr_creation_salt(&settings->passphrase, reterr);
+  if (custody->source == KR_KEY_FILE)
+    return kr_creation_key_place(custody->path.text, options->home, reterr);
   return KR_OK;
 }
 
-static kr_status kr_creation_key(kr_creation *creation, kr_error *reterr) {
+static kr_status kr_creation_key_file(kr_creation *creation, kr_error *reterr) {
   kr_path directory = creation->settings.key_file;
+  if (creation->settings.key_source != KR_KEY_FILE)
+    return KR_OK;
   kr_path_parent(&directory);
   KR_TRY(kr_directory_make(directory.text, &creation->made_key_directory, reterr));
   KR_TRY(kr_keyring_create(kr_str_cstr(creation->settings.key_file.text), creation->pool,
                            &creation->keyring, reterr));
   creation->made_key = true;
   return KR_OK;
+}
+
+/* A key that is there already, or is made from a passphrase: had before anything is made. */
+static kr_status kr_creation_key_given(kr_creation *creation, const kr_home_options *options,
+                                       kr_error *reterr) {
+  if (creation->settings.key_source == KR_KEY_FILE)
+    return KR_OK;
+  return kr_custody_load(&creation->custody, options, &creation->settings, true, &creation->keyring,
+                         reterr);
 }
 
 static kr_status kr_creation_vault_change(kr_store_txn *txn, void *ctx, kr_error *reterr) {
@@ -194,13 +220,16 @@ static kr_status kr_creation_run(kr_creation *creation, const kr_home_options *o
                                  kr_text *key_path, kr_error *reterr) {
   creation->actor = options->actor == NULL ? "library" : options->actor;
   KR_TRY(kr_secure_new(KR_SECURE_POOL_BYTES / 4, &creation->pool, reterr));
-  KR_TRY(kr_creation_place(creation, options, reterr));
-  KR_TRY(kr_creation_home(creation, options->home, reterr));
-  KR_TRY(kr_creation_key(creation, reterr));
+  KR_TRY(kr_creation_choose(creation, options, reterr));
+  KR_TRY(kr_creation_look(creation, options->home, reterr));
+  KR_TRY(kr_creation_key_given(creation, options, reterr));
+  KR_TRY(kr_creation_home(creation, reterr));
+  KR_TRY(kr_creation_key_file(creation, reterr));
   KR_TRY(kr_creation_vault(creation, reterr));
   KR_TRY(kr_creation_events(creation, reterr));
   KR_TRY(kr_store_write(creation->vault_store, kr_creation_default_org, creation, reterr));
-  if (kr_text_append(key_path, kr_str_cstr(creation->settings.key_file.text)) != KR_OK)
+  const char *made = creation->made_key ? creation->settings.key_file.text : "";
+  if (kr_text_append(key_path, kr_str_cstr(made)) != KR_OK)
     return kr_fail_nomem(reterr);
   return kr_home_settings_save(creation->home.text, &creation->settings, reterr);
 }

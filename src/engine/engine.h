@@ -82,6 +82,15 @@ kr_status kr_engine_audit(kr_engine *engine, kr_store_txn *txn, uint32_t org_id,
                           const char *action, kr_str subject, const kr_audit_change *changes,
                           size_t n_changes, kr_error *reterr) KR_MUST_USE;
 
+/** The entry of a saved secret; old NULL: it is new. Of a kr_secret_meta it reads what it names. */
+kr_status kr_engine_secret_audit(kr_engine *engine, kr_store_txn *txn, const kr_org *org,
+                                 const kr_secret_meta *old, const kr_secret_meta *new_meta,
+                                 int64_t now_ms, kr_error *reterr) KR_MUST_USE;
+
+/** The entry that n_opened saved values were opened to compare with new ones; none for 0. */
+kr_status kr_engine_compare_audit(kr_engine *engine, kr_store_txn *txn, const kr_org *org,
+                                  size_t n_opened, int64_t now_ms, kr_error *reterr) KR_MUST_USE;
+
 /** Find an organization in a short transaction of its own. */
 kr_status kr_engine_org(kr_engine *engine, kr_str name, kr_org *ret_org,
                         kr_error *reterr) KR_MUST_USE;

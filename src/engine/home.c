@@ -4,7 +4,6 @@
 
 #include "base/cleanup.h"
 #include "base/encode.h"
-#include "json/json.h"
 
 #define KR_HOME_ARENA_BYTES (256u * 1024u)
 
@@ -61,20 +60,8 @@ static kr_status kr_home_settings_read(const char *path, const kr_json *root, kr
       !kr_home_uuid_parse(kr_json_text(store), out->uuid))
     return kr_home_damaged(path, "\"store\" is not a UUID", reterr);
   kr_home_uuid_format(out->uuid, out->uuid_text);
-  const kr_json *key = kr_json_get(root, KR_STR("key"));
-  const kr_json *file = key == NULL ? NULL : kr_json_get(key, KR_STR("file"));
-  const kr_json *source = key == NULL ? NULL : kr_json_get(key, KR_STR("source"));
-  out->is_key_default = file == NULL;
-  if (file == NULL && (source == NULL || !kr_str_equal(kr_json_text(source), KR_STR("default"))))
-    return kr_home_damaged(path, "\"key\" names no source", reterr);
-  if (file == NULL)
-    return KR_OK;
-  kr_str text = kr_json_text(file);
-  if (file->type != KR_JSON_STRING || text.len == 0 || text.len >= sizeof out->key_file.text)
-    return kr_home_damaged(path, "\"key.file\" is not a path", reterr);
-  memcpy(out->key_file.text, text.ptr, text.len);
-  out->key_file.text[text.len] = '\0';
-  return KR_OK;
+  const char *problem = kr_home_key_read(kr_json_get(root, KR_STR("key")), out);
+  return problem == NULL ? KR_OK : kr_home_damaged(path, problem, reterr);
 }
 
 kr_status kr_home_settings_load(const char *home, kr_home_settings *ret_settings,
@@ -113,10 +100,7 @@ kr_status kr_home_settings_save(const char *home, const kr_home_settings *settin
   kr_json_key(&writer, KR_STR("store"));
   kr_json_put_cstr(&writer, settings->uuid_text);
   kr_json_key(&writer, KR_STR("key"));
-  kr_json_begin_object(&writer);
-  kr_json_key(&writer, settings->is_key_default ? KR_STR("source") : KR_STR("file"));
-  kr_json_put_cstr(&writer, settings->is_key_default ? "default" : settings->key_file.text);
-  kr_json_end_object(&writer);
+  kr_home_key_write(&writer, settings);
   kr_json_end_object(&writer);
   kr_status status = kr_json_finish(&writer);
   if (status == KR_OK)

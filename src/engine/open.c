@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* open.c - opening and closing a home; the order is the order of trust: settings, key, stores. */
 #include "base/assert.h"
+#include "engine/custody.h"
 #include "engine/engine.h"
-#include "engine/home.h"
 #include "engine/ingest.h"
 #include "store/lmdb/store_lmdb.h"
 
@@ -11,45 +11,19 @@
 /* An intent this old whose process is gone will not get its event any more. */
 #define KR_ENGINE_RECONCILE_AGE_MS 0
 
-static kr_status kr_engine_key_path(const kr_home_options *options,
-                                    const kr_home_settings *settings, kr_path *out,
-                                    kr_error *reterr) {
-  if (options->key_file != NULL)
-    return kr_path_absolute(out, options->key_file, reterr);
-  if (!settings->is_key_default) {
-    *out = settings->key_file;
-    return KR_OK;
-  }
-  if (options->key_dir == NULL)
-    return kr_fail_hint(reterr, KR_UNTRUSTED, "it is not known where the key of this home is",
-                        "name it with --key FILE or KROSYN_KEY_FILE");
-  char name[KR_UUID_TEXT_BYTES + 4];
-  (void)snprintf(name, sizeof name, "%s.key", settings->uuid_text);
-  kr_path directory;
-  KR_TRY(kr_path_absolute(&directory, options->key_dir, reterr));
-  return kr_path_join(out, directory.text, name, reterr);
-}
-
 static kr_status kr_engine_open_key(kr_engine *engine, const kr_home_options *options,
                                     const kr_home_settings *settings, kr_error *reterr) {
+  KR_CLEANUP(kr_custody_done) kr_custody custody = {0};
   if (options->without_key)
     return KR_OK;
-  kr_path path;
-  kr_path home;
-  KR_TRY(kr_engine_key_path(options, settings, &path, reterr));
-  KR_TRY(kr_path_canonical(&home, options->home, reterr));
-  kr_path real;
-  KR_TRY(kr_path_canonical(&real, path.text, reterr));
-  if (kr_path_is_below(real.text, home.text))
-    return kr_fail_hint(reterr, KR_UNTRUSTED, "the key file lies inside the home",
-                        "move it elsewhere and name it with --key FILE");
-  return kr_keyring_load(kr_str_cstr(path.text), engine->pool, &engine->own_keyring, reterr);
+  KR_TRY(kr_custody_choose(options, settings, false, engine->pool, &custody, reterr));
+  return kr_custody_load(&custody, options, settings, false, &engine->own_keyring, reterr);
 }
 
 /* settings.json is there, so this is a home: a store that is missing is damage, not "no home". */
-static kr_status kr_engine_open_store(const char *home, const char *name,
-                                      const kr_engine_mode *mode, kr_store **ret_store,
-                                      kr_error *reterr) {
+static kr_status kr_engine_open_store_as(const char *home, const char *name,
+                                         const kr_engine_mode *mode, kr_store **ret_store,
+                                         kr_error *reterr) {
   const kr_store_lmdb_options options = {.is_read_only = mode->is_read_only,
                                          .is_unshared = mode->is_unshared};
   kr_path path;
@@ -62,10 +36,16 @@ static kr_status kr_engine_open_store(const char *home, const char *name,
   return KR_CORRUPT;
 }
 
+kr_status kr_engine_open_store(const char *home, const char *name, kr_store **ret_store,
+                               kr_error *reterr) {
+  const kr_engine_mode mode = {.is_read_only = false};
+  return kr_engine_open_store_as(home, name, &mode, ret_store, reterr);
+}
+
 static kr_status kr_engine_open_vault(kr_engine *engine, const char *home,
                                       const kr_home_settings *settings, const kr_engine_mode *mode,
                                       kr_error *reterr) {
-  KR_TRY(kr_engine_open_store(home, "vault", mode, &engine->vault_store, reterr));
+  KR_TRY(kr_engine_open_store_as(home, "vault", mode, &engine->vault_store, reterr));
   kr_status status = mode->is_damaged ? kr_vault_open_damaged(engine->vault_store, engine->keyring,
                                                               engine->pool, &engine->vault, reterr)
                                       : kr_vault_open(engine->vault_store, engine->keyring,
@@ -82,7 +62,7 @@ static kr_status kr_engine_open_vault(kr_engine *engine, const char *home,
 static kr_status kr_engine_open_events(kr_engine *engine, const char *home,
                                        const kr_engine_mode *mode, kr_error *reterr) {
   const kr_secret *key = kr_vault_chain_key(engine->vault);
-  KR_TRY(kr_engine_open_store(home, "events", mode, &engine->events_store, reterr));
+  KR_TRY(kr_engine_open_store_as(home, "events", mode, &engine->events_store, reterr));
   if (mode->is_damaged)
     return kr_events_open_damaged(engine->events_store, key, engine->uuid, &engine->events, reterr);
   return kr_events_open(engine->events_store, key, engine->uuid, &engine->events, reterr);

@@ -13,7 +13,7 @@
 #include "base/wire.h"
 #include "events/events.h"
 
-#define KR_EVENTS_FORMAT 0u /* not yet frozen: may be refused later */
+#define KR_EVENTS_FORMAT 1u /* frozen: docs/formats/events.md */
 #define KR_CHAIN_BYTES KR_MAC_BYTES
 #define KR_EVENT_ID_BYTES (KR_UUID_TEXT_BYTES - 1)
 #define KR_EVENT_RECORD_BYTES (KR_RECORD_MAX_BYTES + 1024u)

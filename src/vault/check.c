@@ -8,7 +8,7 @@
  * computes sums over stored bytes and decrypts nothing, unless the sums differ:
  * then each record is tried, to name the damaged one.
  */
-#include "vault/internal.h"
+#include "vault/known.h"
 
 #define KR_SEEN_FIRST 16u
 
@@ -242,7 +242,7 @@ static kr_status kr_check_org(kr_vault *vault, kr_store_txn *txn, const kr_org *
 kr_status kr_vault_use(kr_vault *vault, kr_store_txn *txn, const kr_org *org,
                        kr_manifest *ret_manifest, kr_error *reterr) {
   KR_TRY(kr_vault_use_head(vault, txn, reterr));
-  KR_TRY(kr_manifest_read(vault, txn, org, ret_manifest, reterr));
+  KR_TRY(kr_known_manifest_read(vault, txn, org, ret_manifest, reterr));
   if (!vault->has_key)
     return KR_OK;
   uint64_t generation = ret_manifest->generation;

@@ -91,6 +91,40 @@ typedef struct kr_vault_seen {
   bool is_walked; /* its records were checked against its manifest */
 } kr_vault_seen;
 
+/* A sum modulo 2^256, big-endian. */
+typedef struct kr_sum {
+  uint8_t bytes[KR_VAULT_SUM_BYTES];
+} kr_sum;
+
+typedef struct kr_manifest {
+  uint64_t generation;
+  uint64_t n_records;
+  uint32_t n_secrets;
+  uint32_t data_key_id; /* the one new values are sealed under */
+  uint32_t next_key_id;
+  kr_sum sum; /* unmasked */
+} kr_manifest;
+
+/* Records seen before; see known.h. */
+#define KR_KNOWN_RECORD_BYTES 192u
+#define KR_KNOWN_MANIFESTS 16u
+#define KR_KNOWN_KEYS 16u
+
+typedef struct kr_known_manifest {
+  uint32_t org_id;
+  uint8_t record[KR_KNOWN_RECORD_BYTES];
+  size_t len; /* 0: none */
+  kr_manifest manifest;
+} kr_known_manifest;
+
+typedef struct kr_known_key {
+  uint32_t org_id;
+  uint32_t key_id;
+  uint8_t record[KR_KNOWN_RECORD_BYTES]; /* sealed */
+  size_t len;                            /* 0: none */
+  kr_secret *key;
+} kr_known_key;
+
 struct kr_vault {
   kr_store *store;
   kr_secure *pool;
@@ -102,6 +136,8 @@ struct kr_vault {
   size_t n_seen;
   size_t cap_seen;
   bool is_head_checked;
+  kr_known_manifest known_manifests[KR_KNOWN_MANIFESTS];
+  kr_known_key known_keys[KR_KNOWN_KEYS];
 };
 
 /** The root record: made once by create, opened by open. */
@@ -149,24 +185,10 @@ kr_status kr_value_open_with(kr_vault *vault, const kr_secret *data_key, const k
 
 /* ---- manifest.c ---- */
 
-/* A sum modulo 2^256, big-endian. */
-typedef struct kr_sum {
-  uint8_t bytes[KR_VAULT_SUM_BYTES];
-} kr_sum;
-
 void kr_sum_add(kr_sum *sum, const kr_sum *element);
 void kr_sum_subtract(kr_sum *sum, const kr_sum *element);
 kr_status kr_sum_element(const kr_vault *vault, kr_str place, kr_str record, kr_sum *ret_element,
                          kr_error *reterr) KR_MUST_USE;
-
-typedef struct kr_manifest {
-  uint64_t generation;
-  uint64_t n_records;
-  uint32_t n_secrets;
-  uint32_t data_key_id; /* the one new values are sealed under */
-  uint32_t next_key_id;
-  kr_sum sum; /* unmasked */
-} kr_manifest;
 
 typedef struct kr_vault_head {
   uint64_t generation;

@@ -30,7 +30,8 @@ static kr_status kr_keyfile_path(kr_str path, char out[PATH_MAX], kr_error *rete
 static kr_status kr_keyfile_open_failed(const char *path, int error, kr_error *reterr) {
   if (error == ENOENT || error == ENOTDIR) {
     kr_status status = kr_fail(reterr, KR_UNTRUSTED, "there is no key file %s", path);
-    kr_error_hint(reterr, "restore it from your copy, or name the right one with --key FILE");
+    kr_error_hint(reterr, "restore it from your copy, or name the right one with --key FILE; "
+                          "`krosyn key status` says why this one is looked for");
     return status;
   }
   if (error == EACCES || error == EPERM) {
@@ -48,7 +49,8 @@ static kr_status kr_keyfile_open_failed(const char *path, int error, kr_error *r
 }
 
 /* On the opened file, so that nothing can be exchanged between check and read. */
-static kr_status kr_keyfile_check(const char *path, int fd, kr_error *reterr) {
+static kr_status kr_keyfile_check(kr_key_source source, const char *path, int fd,
+                                  kr_error *reterr) {
   struct stat info;
   if (fstat(fd, &info) != 0)
     return kr_fail_errno(reterr, errno, "cannot examine key file %s", path);
@@ -63,7 +65,9 @@ static kr_status kr_keyfile_check(const char *path, int fd, kr_error *reterr) {
     kr_error_hint(reterr, "run as that user, or make a copy of your own");
     return status;
   }
-  if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+  bool is_mask = source == KR_KEY_CREDENTIAL && info.st_uid == 0 && info.st_gid == 0;
+  mode_t closed = is_mask ? S_IWGRP | S_IXGRP | S_IRWXO : S_IRWXG | S_IRWXO;
+  if ((info.st_mode & closed) != 0) {
     kr_status status =
         kr_fail(reterr, KR_UNTRUSTED, "key file %s is open to other users (mode %04o)", path,
                 (unsigned)(info.st_mode & 07777));
@@ -73,8 +77,8 @@ static kr_status kr_keyfile_check(const char *path, int fd, kr_error *reterr) {
   return KR_OK;
 }
 
-kr_status kr_keyfile_read(kr_str path, uint8_t bytes[KR_KEYFILE_ROOM_BYTES], size_t *ret_len,
-                          kr_error *reterr) {
+kr_status kr_keyfile_read(kr_key_source source, kr_str path, uint8_t bytes[KR_KEYFILE_ROOM_BYTES],
+                          size_t *ret_len, kr_error *reterr) {
   KR_CLEANUP(kr_keyfile_closep) int fd = -1;
   char name[PATH_MAX];
   KR_TRY(kr_keyfile_path(path, name, reterr));
@@ -82,7 +86,7 @@ kr_status kr_keyfile_read(kr_str path, uint8_t bytes[KR_KEYFILE_ROOM_BYTES], siz
   fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (fd < 0)
     return kr_keyfile_open_failed(name, errno, reterr);
-  KR_TRY(kr_keyfile_check(name, fd, reterr));
+  KR_TRY(kr_keyfile_check(source, name, fd, reterr));
   size_t len = 0;
   while (len < KR_KEYFILE_ROOM_BYTES) {
     ssize_t n = read(fd, bytes + len, KR_KEYFILE_ROOM_BYTES - len);
@@ -102,6 +106,20 @@ kr_status kr_keyfile_read(kr_str path, uint8_t bytes[KR_KEYFILE_ROOM_BYTES], siz
     return status;
   }
   *ret_len = len;
+  return KR_OK;
+}
+
+kr_status kr_keyfile_examine(kr_str path, kr_keyfile_look *ret_look, kr_error *reterr) {
+  char name[PATH_MAX];
+  struct stat info;
+  KR_TRY(kr_keyfile_path(path, name, reterr));
+  if (stat(name, &info) != 0)
+    return errno == ENOENT || errno == ENOTDIR
+               ? kr_fail(reterr, KR_NOT_FOUND, "there is no key file %s", name)
+               : kr_fail_errno(reterr, errno, "cannot examine key file %s", name);
+  *ret_look = (kr_keyfile_look){.mode = info.st_mode & 07777u,
+                                .uid = info.st_uid,
+                                .is_foreign = info.st_uid != geteuid() && info.st_uid != 0};
   return KR_OK;
 }
 

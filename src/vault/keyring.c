@@ -1,22 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * keyring.c - reads and creates the key file; see keyring.h for its shape.
- *
- *   file -> open/read -> locked text -> line -> id (plain) | base64 -> locked key
- *
- * The text of the file is key material: it is read with read(2) straight into
- * locked memory, decoded inside locked memory, and wiped on every path. A
- * symbolic link is followed, because mounted secrets are links; owner and mode
- * are checked on the opened file itself, never on the name.
+ * keyring.c - the list of keys, and its making: a fresh key in a new file, the
+ * keys of a file, the key of a passphrase. keytext.c reads the lines.
  */
-#define _GNU_SOURCE
 #include "vault/keyring.h"
 
-#include "base/encode.h"
+#include "base/assert.h"
 #include "vault/keyfile.h"
-
-#define KR_KEYRING_TEXT_KEY 88u     /* base64 of KR_KEY_BYTES, padded */
-#define KR_KEYRING_DECODE_BYTES 66u /* KR_KEY_BYTES and the decoder's slack */
+#include "vault/keyring_internal.h"
 
 typedef struct kr_keyring_entry {
   char id[KR_KEY_ID_BYTES + 1];
@@ -24,15 +15,17 @@ typedef struct kr_keyring_entry {
 } kr_keyring_entry;
 
 struct kr_keyring {
+  kr_key_source source;
   size_t count;
   kr_keyring_entry entries[KR_KEYRING_MAX];
 };
 
-static kr_status kr_keyring_new(kr_keyring **ret_keyring, kr_error *reterr) {
+kr_status kr_keyring_new(kr_key_source source, kr_keyring **ret_keyring, kr_error *reterr) {
   kr_keyring *keyring = kr_heap_memory()->alloc(sizeof *keyring);
   if (keyring == NULL)
     return kr_fail_nomem(reterr);
   memset(keyring, 0, sizeof *keyring);
+  keyring->source = source;
   *ret_keyring = keyring;
   return KR_OK;
 }
@@ -43,6 +36,13 @@ void kr_keyring_free(kr_keyring *keyring) {
   for (size_t i = 0; i < keyring->count; i++)
     kr_secret_free(keyring->entries[i].key);
   kr_heap_memory()->release(keyring, sizeof *keyring);
+}
+
+void kr_keyring_add(kr_keyring *keyring, kr_str id, kr_secret *key) {
+  KR_ASSERT(keyring->count < KR_KEYRING_MAX && id.len > 0 && id.len <= KR_KEY_ID_BYTES);
+  kr_keyring_entry *entry = &keyring->entries[keyring->count++];
+  memcpy(entry->id, id.ptr, id.len);
+  entry->key = key;
 }
 
 size_t kr_keyring_count(const kr_keyring *keyring) { return keyring->count; }
@@ -62,7 +62,26 @@ const kr_secret *kr_keyring_find(const kr_keyring *keyring, kr_str id) {
   return NULL;
 }
 
-static bool kr_keyring_id_is_valid(kr_str id) {
+kr_key_source kr_keyring_source(const kr_keyring *keyring) { return keyring->source; }
+
+const char *kr_key_source_noun(kr_key_source source) {
+  switch (source) {
+  case KR_KEY_CREDENTIAL:
+    return "credential";
+  case KR_KEY_PASSPHRASE:
+    return "passphrase";
+  case KR_KEY_ENVIRONMENT:
+    return "variable";
+  case KR_KEY_COMMAND:
+    return "key command";
+  case KR_KEY_AUTO:
+  case KR_KEY_FILE:
+    break;
+  }
+  return "key file";
+}
+
+bool kr_key_id_is_valid(kr_str id) {
   if (id.len == 0 || id.len > KR_KEY_ID_BYTES)
     return false;
   for (size_t i = 0; i < id.len; i++) {
@@ -75,149 +94,70 @@ static bool kr_keyring_id_is_valid(kr_str id) {
   return true;
 }
 
-/* The reason is a rule, never the line's content: a mangled line may be a key. */
-static kr_status kr_keyring_malformed(kr_str path, size_t line, const char *reason,
-                                      kr_error *reterr) {
-  kr_status status =
-      kr_fail(reterr, KR_UNTRUSTED, "key file %.*s, line %zu: %s", KR_FMT(path), line, reason);
-  kr_error_hint(reterr,
-                "each line is `id base64`: an id of 1 to %u letters, digits, '-', '_' or "
-                "'.', a blank, and 88 characters of base64; restore your copy of the file",
-                KR_KEY_ID_BYTES);
-  return status;
-}
-
-static kr_status kr_keyring_decode(kr_str text, kr_secure *pool, kr_secret **ret_key) {
-  KR_CLEANUP(kr_secret_freep) kr_secret *key = NULL;
-  if (text.len != KR_KEYRING_TEXT_KEY)
-    return KR_INVALID;
-  KR_TRY(kr_secret_new(pool, KR_KEYRING_DECODE_BYTES, &key));
-  /* A buffer over the locked bytes themselves: full from the start, so it never grows. */
-  kr_buf locked = {.ptr = kr_secret_writable(key),
-                   .len = 0,
-                   .cap = KR_KEYRING_DECODE_BYTES,
-                   .limit = KR_KEYRING_DECODE_BYTES,
-                   .memory = NULL};
-  KR_TRY(kr_base64_decode(text, KR_BASE64_STANDARD, &locked));
-  if (locked.len != KR_KEY_BYTES)
-    return KR_INVALID;
-  kr_secret_truncate(key, KR_KEY_BYTES);
-  *ret_key = KR_TAKE(key);
-  return KR_OK;
-}
-
-static kr_status kr_keyring_add_line(kr_keyring *keyring, kr_str path, size_t number, kr_str line,
-                                     kr_secure *pool, kr_error *reterr) {
-  size_t id_len = 0;
-  while (id_len < line.len && line.ptr[id_len] != ' ' && line.ptr[id_len] != '\t')
-    id_len++;
-  kr_str id = kr_str_slice(line, 0, id_len);
-  kr_str text = kr_str_trim(kr_str_skip(line, id_len));
-  if (!kr_keyring_id_is_valid(id))
-    return kr_keyring_malformed(path, number, "the key id is not well-formed", reterr);
-  if (kr_keyring_find(keyring, id) != NULL)
-    return kr_keyring_malformed(path, number, "this key id was given before", reterr);
-  if (keyring->count == KR_KEYRING_MAX)
-    return kr_keyring_malformed(path, number, "more keys than a key file may hold (16)", reterr);
-  kr_keyring_entry *entry = &keyring->entries[keyring->count];
-  kr_status status = kr_keyring_decode(text, pool, &entry->key);
-  if (status == KR_NOMEM)
-    return kr_fail_nomem(reterr);
-  if (status != KR_OK)
-    return kr_keyring_malformed(path, number, "the key is not 64 bytes of base64", reterr);
-  memcpy(entry->id, id.ptr, id.len);
-  keyring->count++;
-  return KR_OK;
-}
-
-static kr_status kr_keyring_parse(kr_keyring *keyring, kr_str path, kr_str text, kr_secure *pool,
-                                  kr_error *reterr) {
-  size_t number = 0;
-  while (text.len > 0) {
-    number++;
-    const uint8_t *newline = memchr(text.ptr, '\n', text.len);
-    size_t len = newline == NULL ? text.len : (size_t)(newline - text.ptr);
-    kr_str line = kr_str_trim(kr_str_slice(text, 0, len));
-    text = kr_str_skip(text, newline == NULL ? len : len + 1);
-    if (line.len == 0 || line.ptr[0] == '#')
-      continue;
-    KR_TRY(kr_keyring_add_line(keyring, path, number, line, pool, reterr));
+kr_status kr_key_id_fresh(char letter, char out[KR_KEY_ID_FRESH_BYTES], kr_error *reterr) {
+  static const char digits[] = "0123456789abcdef";
+  uint8_t random[4];
+  KR_TRY(kr_crypto_random(random, sizeof random, reterr));
+  out[0] = letter;
+  out[1] = '-';
+  for (size_t i = 0; i < sizeof random; i++) {
+    out[2 + 2 * i] = digits[random[i] >> 4];
+    out[3 + 2 * i] = digits[random[i] & 15];
   }
-  if (keyring->count > 0)
-    return KR_OK;
-  kr_status status = kr_fail(reterr, KR_UNTRUSTED, "key file %.*s holds no key", KR_FMT(path));
-  kr_error_hint(reterr, "restore your copy of the file");
+  out[2 + 2 * sizeof random] = '\0';
+  return KR_OK;
+}
+
+/* The text of a file is key material: read straight into locked memory, wiped on every path. */
+static kr_status kr_keyring_load_as(kr_key_source source, kr_str path, kr_secure *pool,
+                                    kr_keyring **ret_keyring, kr_error *reterr) {
+  uint8_t *text = kr_secure_alloc(pool, KR_KEYFILE_ROOM_BYTES);
+  if (text == NULL)
+    return kr_fail_nomem(reterr);
+  size_t len = 0;
+  kr_status status = kr_keyfile_read(source, path, text, &len, reterr);
+  if (status == KR_OK)
+    status = kr_keyring_parse(source, path, kr_str_from(text, len), pool, ret_keyring, reterr);
+  kr_secure_release(pool, text);
   return status;
 }
 
 kr_status kr_keyring_load(kr_str path, kr_secure *pool, kr_keyring **ret_keyring,
                           kr_error *reterr) {
-  KR_CLEANUP(kr_keyring_freep) kr_keyring *keyring = NULL;
-  KR_TRY(kr_keyring_new(&keyring, reterr));
-  uint8_t *text = kr_secure_alloc(pool, KR_KEYFILE_ROOM_BYTES);
-  if (text == NULL)
-    return kr_fail_nomem(reterr);
-  size_t len = 0;
-  kr_status status = kr_keyfile_read(path, text, &len, reterr);
-  if (status == KR_OK)
-    status = kr_keyring_parse(keyring, path, kr_str_from(text, len), pool, reterr);
-  kr_secure_release(pool, text);
-  if (status == KR_OK)
-    *ret_keyring = KR_TAKE(keyring);
-  return status;
+  return kr_keyring_load_as(KR_KEY_FILE, path, pool, ret_keyring, reterr);
 }
 
-/* "k-" and eight random hex digits: enough to tell keys apart, says nothing of the key. */
-static kr_status kr_keyring_fresh(kr_keyring *keyring, kr_secure *pool, kr_error *reterr) {
-  static const char digits[] = "0123456789abcdef";
-  uint8_t random[4];
-  kr_keyring_entry *entry = &keyring->entries[0];
-  KR_TRY(kr_crypto_random(random, sizeof random, reterr));
-  entry->id[0] = 'k';
-  entry->id[1] = '-';
-  for (size_t i = 0; i < sizeof random; i++) {
-    entry->id[2 + 2 * i] = digits[random[i] >> 4];
-    entry->id[3 + 2 * i] = digits[random[i] & 15];
-  }
-  KR_TRY(kr_crypto_key_new(pool, &entry->key, reterr));
-  keyring->count = 1;
-  return KR_OK;
-}
-
-#define KR_KEYRING_HEADING                                                                         \
-  "# krosyn master key - keep a copy in a safe place; without it the vault cannot be opened\n"
-#define KR_KEYRING_FILE_BYTES                                                                      \
-  (sizeof KR_KEYRING_HEADING + KR_KEY_ID_BYTES + KR_KEYRING_TEXT_KEY + 2)
-
-static kr_status kr_keyring_print(const kr_keyring *keyring, kr_secure *pool,
-                                  kr_secret **ret_text) {
-  KR_CLEANUP(kr_secret_freep) kr_secret *text = NULL;
-  KR_TRY(kr_secret_new(pool, KR_KEYRING_FILE_BYTES, &text));
-  kr_buf locked = {.ptr = kr_secret_writable(text),
-                   .len = 0,
-                   .cap = KR_KEYRING_FILE_BYTES,
-                   .limit = KR_KEYRING_FILE_BYTES,
-                   .memory = NULL};
-  KR_TRY(kr_buf_append(&locked, KR_STR(KR_KEYRING_HEADING)));
-  KR_TRY(kr_buf_append(&locked, kr_keyring_id(keyring, 0)));
-  KR_TRY(kr_buf_byte(&locked, ' '));
-  KR_TRY(kr_base64_encode(kr_secret_reveal(kr_keyring_key(keyring, 0)), KR_BASE64_STANDARD, true,
-                          &locked));
-  KR_TRY(kr_buf_byte(&locked, '\n'));
-  kr_secret_truncate(text, locked.len);
-  *ret_text = KR_TAKE(text);
-  return KR_OK;
+kr_status kr_keyring_load_credential(kr_str path, kr_secure *pool, kr_keyring **ret_keyring,
+                                     kr_error *reterr) {
+  return kr_keyring_load_as(KR_KEY_CREDENTIAL, path, pool, ret_keyring, reterr);
 }
 
 kr_status kr_keyring_create(kr_str path, kr_secure *pool, kr_keyring **ret_keyring,
                             kr_error *reterr) {
   KR_CLEANUP(kr_keyring_freep) kr_keyring *keyring = NULL;
+  KR_CLEANUP(kr_secret_freep) kr_secret *key = NULL;
   KR_CLEANUP(kr_secret_freep) kr_secret *text = NULL;
-  KR_TRY(kr_keyring_new(&keyring, reterr));
-  KR_TRY(kr_keyring_fresh(keyring, pool, reterr));
-  if (kr_keyring_print(keyring, pool, &text) != KR_OK)
+  char id[KR_KEY_ID_FRESH_BYTES];
+  KR_TRY(kr_keyring_new(KR_KEY_FILE, &keyring, reterr));
+  KR_TRY(kr_key_id_fresh('k', id, reterr));
+  KR_TRY(kr_crypto_key_new(pool, &key, reterr));
+  kr_keyring_add(keyring, kr_str_cstr(id), KR_TAKE(key));
+  if (kr_keytext_print(keyring, pool, &text) != KR_OK)
     return kr_fail_nomem(reterr);
   KR_TRY(kr_keyfile_write(path, kr_secret_reveal(text), reterr));
+  *ret_keyring = KR_TAKE(keyring);
+  return KR_OK;
+}
+
+kr_status kr_keyring_derive(kr_str id, kr_str passphrase, kr_str salt, const kr_scrypt *scrypt,
+                            kr_secure *pool, kr_keyring **ret_keyring, kr_error *reterr) {
+  KR_CLEANUP(kr_keyring_freep) kr_keyring *keyring = NULL;
+  KR_CLEANUP(kr_secret_freep) kr_secret *key = NULL;
+  KR_TRY(kr_keyring_new(KR_KEY_PASSPHRASE, &keyring, reterr));
+  if (kr_secret_new(pool, KR_KEY_BYTES, &key) != KR_OK)
+    return kr_fail_nomem(reterr);
+  KR_TRY(kr_crypto_scrypt(passphrase, salt, scrypt, kr_secret_writable(key), KR_KEY_BYTES, reterr));
+  kr_keyring_add(keyring, id, KR_TAKE(key));
   *ret_keyring = KR_TAKE(keyring);
   return KR_OK;
 }

@@ -10,7 +10,7 @@
  * is derived from the master key alone, so that a wrong key is told apart from
  * a damaged record before anything is opened.
  */
-#include "vault/internal.h"
+#include "vault/known.h"
 
 #include <stdio.h>
 
@@ -165,26 +165,39 @@ static kr_status kr_root_need_key(const kr_keyring *keyring, kr_str needed, kr_e
     int n = snprintf(have + len, sizeof have - len, "%s%.*s", i == 0 ? "" : ", ", KR_FMT(id));
     len += n > 0 ? (size_t)n : 0;
   }
-  kr_status status = kr_fail(reterr, KR_UNTRUSTED, "wrong key file: have key %s, need key %.*s",
-                             have, KR_FMT(needed));
-  kr_error_hint(reterr, "name the key file of this vault with --key FILE");
+  kr_status status =
+      kr_fail(reterr, KR_UNTRUSTED, "wrong key from the %s: have key %s, need key %.*s",
+              kr_key_source_noun(kr_keyring_source(keyring)), have, KR_FMT(needed));
+  kr_error_hint(reterr, "name the key of this vault, for example with --key FILE; `krosyn key "
+                        "status` says why this one was taken");
   return status;
 }
 
+/* The id is right and the key is not. */
+static kr_status kr_root_wrong_key(kr_key_source source, kr_str id, kr_error *reterr) {
+  const char *noun = kr_key_source_noun(source);
+  if (source == KR_KEY_PASSPHRASE) {
+    (void)kr_fail(reterr, KR_UNTRUSTED,
+                  "wrong passphrase: it does not give the key %.*s of this vault", KR_FMT(id));
+    kr_error_hint(reterr, "type it as it was set, with the same keyboard layout");
+    return KR_UNTRUSTED;
+  }
+  (void)kr_fail(reterr, KR_UNTRUSTED, "key %.*s of the %s is not the key %.*s of this vault",
+                KR_FMT(id), noun, KR_FMT(id));
+  kr_error_hint(reterr, "another key bears the same id: restore your copy of the key");
+  return KR_UNTRUSTED;
+}
+
 static kr_status kr_root_open(kr_vault *vault, const kr_root_record *record,
-                              const kr_secret *master, kr_error *reterr) {
+                              const kr_keyring *keyring, const kr_secret *master,
+                              kr_error *reterr) {
   KR_CLEANUP(kr_secret_freep) kr_secret *wrap = NULL;
   KR_CLEANUP(kr_secret_freep) kr_secret *root = NULL;
   KR_CLEANUP(kr_buf_done) kr_buf aad = KR_BUF_INIT(KR_ROOT_BYTES, NULL);
   uint8_t check[KR_CHECK_BYTES];
   KR_TRY(kr_keys_check_value(master, record->key_id, vault->pool, check, reterr));
-  if (!kr_crypto_equal(check, record->check.ptr, KR_CHECK_BYTES)) {
-    kr_status wrong =
-        kr_fail(reterr, KR_UNTRUSTED, "key %.*s of the key file is not the key %.*s of this vault",
-                KR_FMT(record->key_id), KR_FMT(record->key_id));
-    kr_error_hint(reterr, "another key bears the same id: restore your copy of the key file");
-    return wrong;
-  }
+  if (!kr_crypto_equal(check, record->check.ptr, KR_CHECK_BYTES))
+    return kr_root_wrong_key(kr_keyring_source(keyring), record->key_id, reterr);
   KR_TRY(kr_crypto_derive(master, KR_INFO_MASTER_WRAP, vault->pool, &wrap, reterr));
   kr_status status = kr_root_aad(record->description, &aad);
   if (status != KR_OK)
@@ -216,7 +229,23 @@ kr_status kr_vault_root_read(kr_vault *vault, kr_store_txn *txn, const kr_keyrin
   const kr_secret *master = kr_keyring_find(keyring, record.key_id);
   if (master == NULL)
     return kr_root_need_key(keyring, record.key_id, reterr);
-  return kr_root_open(vault, &record, master, reterr);
+  return kr_root_open(vault, &record, keyring, master, reterr);
+}
+
+kr_status kr_vault_key_needed(kr_store *store, char out[KR_KEY_ID_BYTES + 1], kr_error *reterr) {
+  KR_CLEANUP(kr_store_abortp) kr_store_txn *txn = NULL;
+  kr_vault_place place = kr_place_root();
+  kr_str bytes = {0};
+  kr_root_record record = {0};
+  KR_TRY(kr_store_begin(store, KR_STORE_READ, &txn, reterr));
+  kr_status status = kr_store_get(txn, kr_place_str(&place), &bytes, reterr);
+  if (status == KR_NOT_FOUND)
+    return kr_fail(reterr, KR_NOT_FOUND, "this store holds no vault");
+  KR_TRY(status);
+  KR_TRY(kr_root_parse(bytes, &record, reterr));
+  memcpy(out, record.key_id.ptr, record.key_id.len);
+  out[record.key_id.len] = '\0';
+  return KR_OK;
 }
 
 kr_status kr_vault_key_id(kr_store_txn *txn, char out[KR_KEY_ID_BYTES + 1], kr_error *reterr) {
@@ -263,6 +292,11 @@ kr_status kr_data_key_open(kr_vault *vault, kr_store_txn *txn, uint32_t org_id, 
   if (status == KR_NOT_FOUND)
     return kr_vault_corrupt(reterr, "data key %u of organization %u is gone", key_id, org_id);
   KR_TRY(status);
+  status = kr_known_data_key(vault, org_id, key_id, record, ret_key);
+  if (status == KR_NOMEM)
+    return kr_fail_nomem(reterr);
+  if (status == KR_OK)
+    return KR_OK;
   status = kr_data_key_aad(vault, org_id, key_id, &aad);
   if (status != KR_OK)
     return kr_buf_explain(&aad, status, "a data key", reterr);
@@ -271,6 +305,7 @@ kr_status kr_data_key_open(kr_vault *vault, kr_store_txn *txn, uint32_t org_id, 
     return kr_vault_corrupt(reterr, "data key %u of organization %u fails its integrity check",
                             key_id, org_id);
   KR_TRY(status);
+  kr_known_data_key_keep(vault, org_id, key_id, record, key);
   *ret_key = KR_TAKE(key);
   return KR_OK;
 }

@@ -123,6 +123,10 @@ kr_status kr_value_check(kr_str value, kr_error *reterr) {
   return KR_OK;
 }
 
+kr_status kr_vault_value_check(kr_str value, kr_error *reterr) {
+  return kr_value_check(value, reterr);
+}
+
 kr_nearest kr_nearest_init(kr_str wanted) {
   return (kr_nearest){.wanted = wanted, .distance = KR_NEAREST_LIMIT + 1};
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* vault.c - a vault's life: created in an empty store, opened with or without its key. */
-#include "vault/internal.h"
+#include "vault/known.h"
 
 #include "base/assert.h"
 
@@ -21,6 +21,7 @@ static kr_status kr_vault_new(kr_secure *pool, kr_vault **ret_vault, kr_error *r
 void kr_vault_free(kr_vault *vault) {
   if (vault == NULL)
     return;
+  kr_known_done(vault);
   kr_vault_keys_done(&vault->keys);
   if (vault->seen != NULL)
     kr_heap_memory()->release(vault->seen, vault->cap_seen * sizeof *vault->seen);

@@ -115,6 +115,10 @@ kr_status kr_vault_open_damaged(kr_store *store, const kr_keyring *keyring, kr_s
 void kr_vault_free(kr_vault *vault);
 KR_DEFINE_FREEP(kr_vault_freep, kr_vault, kr_vault_free)
 
+/** The id of the master key that a vault needs, read without any key, unverified. */
+kr_status kr_vault_key_needed(kr_store *store, char out[KR_KEY_ID_BYTES + 1],
+                              kr_error *reterr) KR_MUST_USE;
+
 bool kr_vault_has_key(const kr_vault *vault);
 void kr_vault_uuid(const kr_vault *vault, uint8_t out[KR_VAULT_UUID_BYTES]);
 
@@ -145,6 +149,9 @@ kr_status kr_vault_name_check(kr_str name, kr_error *reterr) KR_MUST_USE;
 
 /** Is it UTF-8 without controls, within its limit? KR_INVALID, KR_LIMIT. Empty is fine. */
 kr_status kr_vault_description_check(kr_str description, kr_error *reterr) KR_MUST_USE;
+
+/** What kr_vault_secret_set refuses of a value: see there. */
+kr_status kr_vault_value_check(kr_str value, kr_error *reterr) KR_MUST_USE;
 
 /** Is it "" or an environment's name? KR_INVALID with the rule. */
 kr_status kr_vault_environment_check(kr_str environment, kr_error *reterr) KR_MUST_USE;

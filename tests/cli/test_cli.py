@@ -7,12 +7,24 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.dont_write_bytecode = True
 
+import cases_custody  # noqa: E402
 import cases_home  # noqa: E402
+import cases_import  # noqa: E402
 import cases_language  # noqa: E402
+import cases_life  # noqa: E402
 import cases_redact  # noqa: E402
 import cases_usage  # noqa: E402
 import cases_work  # noqa: E402
 import harness  # noqa: E402
 
 if __name__ == "__main__":
-    sys.exit(harness.main([cases_usage, cases_home, cases_language, cases_work, cases_redact]))
+    cases = [
+        cases_usage,
+        cases_home,
+        cases_life,
+        cases_language,
+        cases_work,
+        cases_redact,
+        cases_custody,
+    ]
+    sys.exit(harness.main(cases))

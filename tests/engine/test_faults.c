@@ -238,7 +238,8 @@ static void run_allocations(void **state) {
       fail_msg("allocation %zu: %s: %s", n, kr_status_name(status), error.message);
     if (self->engine == NULL) /* the row that opens */
       fixture_open(self);
-    if (kr_secure_used(self->engine->pool) != used)
+    /* Less: an engine opened anew has not unsealed the data key yet, which the one before kept. */
+    if (kr_secure_used(self->engine->pool) > used)
       fail_msg("allocation %zu: locked memory was not given back", n);
     if (n_refused == 0 && current->run != work_create)
       break;

@@ -5,6 +5,8 @@
  */
 #include "support.h"
 
+#include "vault/internal.h"
+
 #include <stdio.h>
 
 static void set_in(test_home *home, const kr_org *org, const char *name, const char *environment,
@@ -282,6 +284,55 @@ static void hosts_match_by_labels(void **state) {
   }
 }
 
+/* What was verified before is compared with what stands there now, each time. */
+static void known_records_are_compared(void **state) {
+  test_home *home = *state;
+  kr_org org = test_org(home, "a");
+  kr_vault_place places[] = {kr_place_manifest(org.id), kr_place_data_key(org.id, 1)};
+  set_in(home, &org, "KEY", "", "value", "ann");
+  for (size_t i = 0; i < 2; i++) {
+    assert_int_equal(open_in(home, &org, "", 0, "value"), KR_OK);
+    assert_int_equal(open_in(home, &org, "", 0, "value"), KR_OK); /* known */
+    test_dump dump = test_dump_store(home->store);
+    for (size_t j = 0; j < dump.count; j++) {
+      if (!kr_str_equal(dump.records[j].key, kr_place_str(&places[i])))
+        continue;
+      uint8_t *bytes = (uint8_t *)(uintptr_t)dump.records[j].value.ptr;
+      for (size_t at = 0; at < dump.records[j].value.len; at++) {
+        bytes[at] ^= 1;
+        test_raw_put(home->store, kr_place_str(&places[i]), dump.records[j].value);
+        assert_int_equal(open_in(home, &org, "", 0, "value"), KR_CORRUPT);
+        bytes[at] ^= 1;
+      }
+      kr_str cut = kr_str_slice(dump.records[j].value, 0, dump.records[j].value.len - 1);
+      test_raw_put(home->store, kr_place_str(&places[i]), cut);
+      assert_int_equal(open_in(home, &org, "", 0, "value"), KR_CORRUPT);
+      test_raw_remove(home->store, kr_place_str(&places[i]));
+      assert_int_equal(open_in(home, &org, "", 0, "value"), KR_CORRUPT);
+      test_raw_put(home->store, kr_place_str(&places[i]), dump.records[j].value);
+    }
+    test_dump_free(&dump);
+    assert_int_equal(open_in(home, &org, "", 0, "value"), KR_OK);
+  }
+}
+
+/* More organizations than places for what is known: they take each other's, and none is mixed up.
+ */
+static void known_records_of_many_organizations(void **state) {
+  test_home *home = *state;
+  kr_org orgs[40];
+  char text[16];
+  for (size_t i = 0; i < 40; i++) {
+    (void)snprintf(text, sizeof text, "org-%zu", i);
+    orgs[i] = test_org(home, text);
+    set_in(home, &orgs[i], "KEY", "", text, "ann");
+  }
+  for (size_t i = 0; i < 400; i++) {
+    (void)snprintf(text, sizeof text, "org-%zu", i * 7 % 40);
+    assert_int_equal(open_in(home, &orgs[i * 7 % 40], "", 0, text), KR_OK);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(environments_are_apart, test_home_setup, test_home_teardown),
@@ -292,6 +343,10 @@ int main(void) {
                                       test_home_teardown),
       cmocka_unit_test_setup_teardown(who_is_cut_not_refused, test_home_setup, test_home_teardown),
       cmocka_unit_test_setup_teardown(policies_have_limits, test_home_setup, test_home_teardown),
+      cmocka_unit_test_setup_teardown(known_records_are_compared, test_home_setup,
+                                      test_home_teardown),
+      cmocka_unit_test_setup_teardown(known_records_of_many_organizations, test_home_setup,
+                                      test_home_teardown),
       cmocka_unit_test(hosts_match_by_labels),
   };
   return cmocka_run_group_tests_name("vault: life of a secret", tests, NULL, NULL);
