@@ -87,8 +87,10 @@ kr_status kr_tree_end(kr_tree *tree, kr_error *reterr) {
 
 void kr_tree_done(kr_tree *tree) {
   static const char *const names[] = {
-      "vault/data.mdb", "vault/lock.mdb",    "vault",         "events/data.mdb", "events/lock.mdb",
-      "events",         "settings.json.new", "settings.json", "backup.json.new", "backup.json"};
+      "vault/data.mdb",       "vault/lock.mdb",  "vault/exchange.flag",
+      "events/exchange.flag", "vault",           "events/data.mdb",
+      "events/lock.mdb",      "events",          "settings.json.new",
+      "settings.json",        "backup.json.new", "backup.json"};
   if (tree->draft.text[0] == '\0')
     return;
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {

@@ -14,6 +14,12 @@
  *      at the path are others than theirs (is_replaced), and open those
  *   5. remove the old files; who still reads them keeps them until then
  *
+ * To ask for the path at each begin costs a system call. So there is a word, in
+ * STORE/exchange.flag, mapped by all who have these files open, that becomes 1
+ * before step 3 and stays so: only then is the path asked for. As long as it is
+ * 0 nobody has begun an exchange. It is a hint that can only be wrong on the
+ * safe side: where it cannot be had, or was left at 1, the path is asked for.
+ *
  * Killed before 3 the store is as it was, after it the store is the copy; what
  * is left beside it is removed by the next run, under the writer's lock. The
  * place is locked with flock(2) on the directory above the store, which needs
@@ -28,19 +34,54 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define KR_REPLACE_MARK ".purge-"
+#define KR_REPLACE_FLAG_BYTES 64u /* of the file; its first word is the flag */
 
 typedef struct kr_replace {
   char directory[KR_STORE_LMDB_PATH_BYTES + 32]; /* of the copy, then of the old files */
   char above[KR_STORE_LMDB_PATH_BYTES + 8];
 } kr_replace;
 
+/* Written and not only made longer: a hole on a full disk would be SIGBUS when the flag is set. */
+static bool kr_flag_is_whole(int fd) {
+  static const uint8_t zeros[KR_REPLACE_FLAG_BYTES];
+  struct stat file;
+  if (fstat(fd, &file) != 0 || !S_ISREG(file.st_mode))
+    return false;
+  return file.st_size >= (off_t)sizeof zeros ||
+         pwrite(fd, zeros, sizeof zeros, 0) == (ssize_t)sizeof zeros;
+}
+
+int kr_store_lmdb_flag_open(kr_store_lmdb *store) {
+  char path[KR_STORE_LMDB_PATH_BYTES + 32];
+  (void)snprintf(path, sizeof path, "%s/" KR_STORE_LMDB_FLAG, store->path);
+  int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0)
+    return 0;
+  bool is_whole = kr_flag_is_whole(fd);
+  void *map = NULL;
+  if (is_whole)
+    map = mmap(NULL, KR_REPLACE_FLAG_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  int code = map == MAP_FAILED ? errno : 0;
+  (void)close(fd);
+  if (code == 0)
+    store->flag = map;
+  return code;
+}
+
+void kr_store_lmdb_flag_close(kr_store_lmdb *store) {
+  if (store->flag != NULL)
+    (void)munmap(store->flag, KR_REPLACE_FLAG_BYTES);
+  store->flag = NULL;
+}
+
 bool kr_store_lmdb_is_replaced(const kr_store_lmdb *store) {
   char data[KR_STORE_LMDB_PATH_BYTES + 16];
   struct stat file;
-  if (store->is_unshared)
+  if (store->is_unshared || (store->flag != NULL && atomic_load(store->flag) == 0))
     return false;
   (void)snprintf(data, sizeof data, "%s/data.mdb", store->path);
   /* Files that are gone, or a path that leads nowhere any more, are replaced by nothing. */
@@ -62,8 +103,8 @@ int kr_store_lmdb_lock_place(const char *path, bool is_alone) {
 }
 
 static void kr_replace_remove(const char *directory) {
-  static const char *const names[] = {"data.mdb", "lock.mdb"};
-  for (size_t i = 0; i < 2; i++) {
+  static const char *const names[] = {"data.mdb", "lock.mdb", KR_STORE_LMDB_FLAG};
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
     char file[KR_STORE_LMDB_PATH_BYTES + 64];
     int len = snprintf(file, sizeof file, "%s/%s", directory, names[i]);
     if (len > 0 && (size_t)len < sizeof file)
@@ -115,9 +156,13 @@ static kr_status kr_replace_exchange(const kr_store_lmdb *store, const kr_replac
   int lock = kr_store_lmdb_lock_place(store->path, true);
   if (lock < 0)
     return kr_store_lmdb_fail(store->path, EACCES, "lock the place of", reterr);
+  if (store->flag != NULL)
+    atomic_store(store->flag, 1u);
   int code = renameat2(AT_FDCWD, replace->directory, AT_FDCWD, store->path, RENAME_EXCHANGE) == 0
                  ? 0
                  : errno;
+  if (code != 0 && store->flag != NULL)
+    atomic_store(store->flag, 0u); /* nothing was exchanged */
   if (code == 0 && fsync(lock) != 0)
     code = errno;
   (void)close(lock);

@@ -122,7 +122,8 @@ static kr_status kr_store_lmdb_settle(kr_store_lmdb *store, kr_error *reterr) {
   store->checked_us = kr_clock_monotonic_us(kr_clock_system());
   store->device = file.st_dev;
   store->inode = file.st_ino;
-  return KR_OK;
+  code = store->is_unshared ? 0 : kr_store_lmdb_flag_open(store);
+  return code == 0 ? KR_OK : kr_store_lmdb_fail(store->path, code, "open", reterr);
 }
 
 /* With the list's mutex held. On failure store->env may be set: the caller closes it. */
@@ -163,8 +164,11 @@ static kr_status kr_store_lmdb_make_file(const kr_store_lmdb *store,
 /* Take back what a failed creation made; the directory was empty before. */
 static void kr_store_lmdb_uncreate(const kr_store_lmdb *store, const kr_store_lmdb_files *files,
                                    bool is_made) {
+  char flag[KR_STORE_LMDB_PATH_BYTES + 32];
+  (void)snprintf(flag, sizeof flag, "%s/" KR_STORE_LMDB_FLAG, store->path);
   (void)unlink(files->data);
   (void)unlink(files->lock);
+  (void)unlink(flag);
   if (is_made)
     (void)rmdir(store->path);
 }
@@ -187,6 +191,7 @@ static kr_status kr_store_lmdb_prepare(kr_store_lmdb *store, kr_str path,
 }
 
 static void kr_store_lmdb_free(kr_store_lmdb *store) {
+  kr_store_lmdb_flag_close(store);
   if (store->env != NULL)
     mdb_env_close(store->env);
   (void)pthread_cond_destroy(&store->gate_idle);
@@ -222,6 +227,7 @@ static kr_status kr_store_lmdb_reopen_locked(kr_store_lmdb *store, kr_error *ret
   kr_store_lmdb_files files;
   (void)snprintf(files.data, sizeof files.data, "%s/data.mdb", store->path);
   (void)snprintf(files.lock, sizeof files.lock, "%s/lock.mdb", store->path);
+  kr_store_lmdb_flag_close(store);
   if (store->env != NULL)
     mdb_env_close(store->env);
   store->env = NULL;

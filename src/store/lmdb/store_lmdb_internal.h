@@ -25,6 +25,7 @@
 
 #include <lmdb.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
@@ -43,7 +44,8 @@ typedef struct kr_store_lmdb {
   MDB_dbi dbi;
   dev_t device; /* of data.mdb */
   ino_t inode;
-  pid_t pid; /* of the process that opened it */
+  _Atomic uint32_t *flag; /* in STORE/exchange.flag, see replace.c; or NULL */
+  pid_t pid;              /* of the process that opened it */
   bool is_read_only;
   bool is_unshared;
   pthread_mutex_t gate; /* over what follows */
@@ -106,6 +108,13 @@ kr_status kr_store_lmdb_copy_failed(const kr_store_lmdb *store, int code, kr_err
 
 /* replace.c */
 kr_status kr_store_lmdb_compact(kr_store *base, kr_error *reterr);
+
+#define KR_STORE_LMDB_FLAG "exchange.flag"
+
+/** The word that says whether an exchange was begun; without one (a file that cannot be
+ * had) the path is asked for. An errno when the file is there and cannot be mapped. */
+int kr_store_lmdb_flag_open(kr_store_lmdb *store) KR_MUST_USE;
+void kr_store_lmdb_flag_close(kr_store_lmdb *store);
 
 /** Do the files at the store's path belong to another environment by now? */
 bool kr_store_lmdb_is_replaced(const kr_store_lmdb *store);
