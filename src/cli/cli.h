@@ -60,6 +60,9 @@ typedef enum kr_cli_option {
   KR_CLI_KEY_SOURCE,
   KR_CLI_FORMAT,
   KR_CLI_REPLACE,
+  KR_CLI_ALL,
+  KR_CLI_YES,
+  KR_CLI_NEW_KEY,
   KR_CLI_CHECK,
   KR_CLI_HEAD,
   KR_CLI_EXPECT_HEAD,
@@ -345,9 +348,13 @@ int kr_cli_run_init(kr_cli *cli);
 int kr_cli_run_key_new(kr_cli *cli);
 int kr_cli_run_key_status(kr_cli *cli);
 int kr_cli_run_org_create(kr_cli *cli);
+int kr_cli_run_org_delete(kr_cli *cli);
 int kr_cli_run_org_list(kr_cli *cli);
 int kr_cli_run_org_set(kr_cli *cli);
 int kr_cli_run_org_show(kr_cli *cli);
+int kr_cli_run_key_rotate(kr_cli *cli);
+int kr_cli_run_key_rekey(kr_cli *cli);
+int kr_cli_run_key_forget(kr_cli *cli);
 int kr_cli_run_secret_set(kr_cli *cli);
 int kr_cli_run_secret_list(kr_cli *cli);
 int kr_cli_run_secret_show(kr_cli *cli);

@@ -28,8 +28,8 @@ const kr_cli_command kr_cli_commands[] = {
      "overwritten. Bring it to where the key will come from, try it with `krosyn key status`,\n"
      "and keep a copy in a safe place.\n"
      "\n"
-     "  krosyn key new /root/krosyn.key\n"
-     "  systemd-creds encrypt /root/krosyn.key /etc/credstore.encrypted/krosyn.key\n",
+     "  krosyn key new krosyn.key\n"
+     "  systemd-creds encrypt krosyn.key /etc/credstore.encrypted/krosyn.key\n",
      0, 1, 1, kr_cli_run_key_new},
     {"key status", "", "say which key is used, why, and whether it is the right one",
      "Shows no key and opens no value. Exits with 1 when the key is missing or wrong.\n"
@@ -43,6 +43,10 @@ const kr_cli_command kr_cli_commands[] = {
      "A name has lower-case letters, digits and '-', at most 64.\n"
      "Secrets and events of one organization are invisible to every other.\n",
      0, 1, 1, kr_cli_run_org_create},
+    {"org delete", "NAME", "delete an organization with its secrets, keys and settings",
+     "Asks for the name once more; --yes does without. Nothing brings it back but a backup\n"
+     "and the key that opens it. Its events stay in the log; they hold no secrets.\n",
+     KR_CLI_BIT(KR_CLI_YES), 1, 1, kr_cli_run_org_delete},
     {"org list", "", "list the organizations", "", 0, 0, 0, kr_cli_run_org_list},
     {"org set", "KEY VALUE", "change a setting of an organization",
      "Of the organization default, or of the one that --org names. Each change is audited.\n"
@@ -50,6 +54,19 @@ const kr_cli_command kr_cli_commands[] = {
      "  krosyn org set decide-on-secrets on --org acme-eu\n",
      0, 2, 2, kr_cli_run_org_set},
     {"org show", "", "show the settings of an organization", "", 0, 0, 0, kr_cli_run_org_show},
+    {"key rotate", "", "give an organization a new data key, and seal its values again",
+     "Of the organization default, of the one that --org names, or with --all of each. Values\n"
+     "are sealed again in small steps, while everything goes on; the old key is removed when\n"
+     "no value needs it. Whatever interrupts it: call it again, and it finishes that first.\n",
+     KR_CLI_BIT(KR_CLI_ALL), 0, 0, kr_cli_run_key_rotate},
+    {"key rekey", "", "change the master key",
+     "Puts a new key into the key file, before the old one, and wraps the vault under it. What\n"
+     "has the home open goes on. With --new-key the key of another key file is taken, which\n"
+     "opens the home from then on. After a key got out: key rekey, key rotate --all, purge.\n",
+     KR_CLI_BIT(KR_CLI_NEW_KEY), 0, 0, kr_cli_run_key_rekey},
+    {"key forget", "ID", "take a key out of the key file that the vault does not need any more",
+     "Backups that were made under it open only with a copy of it.\n", 0, 1, 1,
+     kr_cli_run_key_forget},
     {"secret set", "NAME", "save a secret; asks for its value, or reads it from stdin",
      "A name has A-Z, 0-9 and '_', at most 128. A value has at most 64 KiB.\n"
      "On a terminal the value is asked for twice and not shown. From a pipe it is read to\n"

@@ -109,7 +109,7 @@ static kr_status kr_cli_passphrase_from_file(const char *path, uint8_t *room, si
 static kr_status kr_cli_ask_passphrase(void *ctx, bool is_new, uint8_t *room, size_t cap,
                                        size_t *ret_len, kr_error *reterr) {
   const kr_cli *cli = ctx;
-  kr_error unwanted;
+  kr_error unwanted = {0};
   kr_error *error = reterr == NULL ? &unwanted : reterr;
   const char *fd = cli->values[KR_CLI_PASSPHRASE_FD];
   const char *file = cli->values[KR_CLI_PASSPHRASE_FILE];

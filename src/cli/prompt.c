@@ -139,15 +139,15 @@ static kr_status kr_cli_ask(const kr_cli_question *question, uint8_t *pages, siz
 
 /* What becomes of the answer, before its pages are wiped. */
 typedef struct kr_cli_answer {
-  kr_engine *engine; /* of a secret; else a passphrase */
+  kr_engine *engine; /* of a secret */
   kr_secret **ret_value;
-  uint8_t *room;
+  uint8_t *room; /* of a passphrase; else NULL */
   size_t cap;
   size_t *ret_len;
 } kr_cli_answer;
 
 static kr_status kr_cli_keep(const kr_cli_answer *answer, kr_str typed, kr_error *error) {
-  if (answer->engine != NULL)
+  if (answer->room == NULL)
     return kr_secret_copy(answer->engine, typed, answer->ret_value, error);
   if (typed.len > answer->cap)
     return kr_cli_error(error, KR_LIMIT, "the passphrase is too long");

@@ -5,6 +5,7 @@
  * Whatever fails on the way, what was made is removed again.
  */
 #define _POSIX_C_SOURCE 200809L
+#include "base/utf8.h"
 #include "engine/custody.h"
 #include "engine/engine.h"
 #include "store/lmdb/store_lmdb.h"
@@ -124,6 +125,9 @@ static kr_status kr_creation_key_place(const char *key_path, const char *home_pa
                                        kr_error *reterr) {
   kr_path home;
   kr_path key;
+  if (!kr_utf8_is_valid(kr_str_cstr(key_path))) /* it will stand in JSON */
+    return kr_fail_hint(reterr, KR_INVALID, "the path of the key file is not UTF-8",
+                        "choose another path");
   KR_TRY(kr_path_canonical(&home, home_path, reterr));
   KR_TRY(kr_path_canonical(&key, key_path, reterr));
   if (!kr_path_is_below(key.text, home.text))

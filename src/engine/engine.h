@@ -12,6 +12,7 @@
 #define KR_ENGINE_ENGINE_H
 
 #include "base/clock.h"
+#include "engine/files.h"
 #include "events/events.h"
 #include "registry/registry.h"
 #include "vault/vault.h"
@@ -49,6 +50,8 @@ struct kr_engine {
   kr_registry registry;
   const kr_clock *clock;
   char actor[KR_ENGINE_ACTOR_BYTES];
+  kr_path home_path;     /* canonical */
+  kr_path key_path;      /* the key file, "" when the key is not from one */
   pthread_mutex_t mutex; /* guards sets and http */
   bool has_mutex;
   kr_engine_set sets[KR_ENGINE_SETS_MAX];

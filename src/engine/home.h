@@ -4,8 +4,8 @@
  * from. docs/formats/home.md has every member; nothing in it is secret, and
  * nothing in it is authenticated: whatever it says is checked before it is used.
  *
- *   {"format": 0, "store": "0b54...-...", "key": {"file": "/absolute/path"}}
- *   {"format": 0, "store": "...", "key": {"source": "default"}}   the key is key_dir/<uuid>.key
+ *   {"format": 1, "store": "0b54...-...", "key": {"file": "/absolute/path"}}
+ *   {"format": 1, "store": "...", "key": {"source": "default"}}   the key is key_dir/<uuid>.key
  */
 #ifndef KR_ENGINE_HOME_H
 #define KR_ENGINE_HOME_H
@@ -16,7 +16,7 @@
 #include "vault/vault.h"
 #include "json/json.h"
 
-#define KR_HOME_FORMAT 0
+#define KR_HOME_FORMAT 1
 #define KR_HOME_SETTINGS_BYTES 8192u
 
 #define KR_HOME_SALT_BYTES 16u
@@ -25,7 +25,7 @@
  * The cost of a passphrase. Below the minimum a thief of the home guesses
  * cheaply; above the maximum a changed settings.json stops the machine.
  */
-#define KR_HOME_SCRYPT_N (1u << 17) /* with r = 8: 128 MiB, 0.3 s */
+#define KR_HOME_SCRYPT_N (1u << 17) /* with r = 8: 128 MiB */
 #define KR_HOME_SCRYPT_R 8u
 #define KR_HOME_SCRYPT_P 1u
 #define KR_HOME_SCRYPT_MAX_N (1u << 20)

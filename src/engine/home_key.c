@@ -67,6 +67,7 @@ static const char *kr_home_passphrase_read(const kr_json *key, kr_home_settings 
   kr_str id = kr_home_text(key, KR_STR("id"));
   if (!kr_key_id_is_valid(id))
     return "\"key.id\" is not the id of a key";
+  /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): a valid id is not empty */
   memcpy(passphrase->id, id.ptr, id.len);
   passphrase->id[id.len] = '\0';
   kr_str salt = kr_home_text(key, KR_STR("salt"));

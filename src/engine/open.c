@@ -17,6 +17,9 @@ static kr_status kr_engine_open_key(kr_engine *engine, const kr_home_options *op
   if (options->without_key)
     return KR_OK;
   KR_TRY(kr_custody_choose(options, settings, false, engine->pool, &custody, reterr));
+  KR_TRY(kr_path_canonical(&engine->home_path, options->home, reterr));
+  if (custody.source == KR_KEY_FILE)
+    engine->key_path = custody.path;
   return kr_custody_load(&custody, options, settings, false, &engine->own_keyring, reterr);
 }
 

@@ -86,3 +86,29 @@ kr_status kr_registry_setting_set(const kr_registry *registry, kr_store_txn *txn
   return kr_registry_put(registry, txn, KR_DOMAIN_SETTING, kr_buf_str(&place), kr_buf_str(&payload),
                          reterr);
 }
+
+/* The first setting of an organization; KR_NOT_FOUND at the end. */
+static kr_status kr_setting_first(kr_store_txn *txn, kr_str prefix, kr_buf *ret_place,
+                                  kr_error *reterr) {
+  KR_CLEANUP(kr_store_scan_endp) kr_store_cursor *cursor = NULL;
+  kr_str at = {0};
+  kr_str record = {0};
+  kr_buf_reset(ret_place);
+  KR_TRY(kr_store_scan(txn, prefix, (kr_str){0}, false, &cursor, reterr));
+  KR_TRY(kr_store_next(cursor, &at, &record, reterr));
+  return kr_buf_explain(ret_place, kr_buf_append(ret_place, at), "a setting", reterr);
+}
+
+kr_status kr_registry_settings_remove(const kr_registry *registry, kr_store_txn *txn,
+                                      uint32_t org_id, kr_error *reterr) {
+  KR_CLEANUP(kr_buf_done) kr_buf prefix = KR_BUF_INIT(KR_STORE_KEY_BYTES, NULL);
+  KR_CLEANUP(kr_buf_done) kr_buf place = KR_BUF_INIT(KR_STORE_KEY_BYTES, NULL);
+  if (registry->record_key == NULL)
+    return kr_fail(reterr, KR_UNTRUSTED, "the registry was opened without its key");
+  KR_TRY(
+      kr_buf_explain(&prefix, kr_setting_place(org_id, (kr_str){0}, &prefix), "a setting", reterr));
+  kr_status status = KR_OK;
+  while ((status = kr_setting_first(txn, kr_buf_str(&prefix), &place, reterr)) == KR_OK)
+    KR_TRY(kr_store_remove(txn, kr_buf_str(&place), reterr));
+  return status == KR_NOT_FOUND ? KR_OK : status;
+}

@@ -28,6 +28,10 @@ kr_status kr_registry_setting_get(const kr_registry *registry, kr_store_txn *txn
 kr_status kr_registry_setting_set(const kr_registry *registry, kr_store_txn *txn, uint32_t org_id,
                                   kr_str key, kr_str value, kr_error *reterr) KR_MUST_USE;
 
+/** Remove every setting of an organization that goes. */
+kr_status kr_registry_settings_remove(const kr_registry *registry, kr_store_txn *txn,
+                                      uint32_t org_id, kr_error *reterr) KR_MUST_USE;
+
 /** One changed field; values are never secret (names, descriptions, versions). */
 typedef struct kr_audit_change {
   kr_str field;
@@ -41,6 +45,7 @@ typedef struct kr_audit_entry {
   uint32_t org_id;
   kr_str actor;   /* "cli:uid=1000" */
   kr_str action;  /* "secret.create", "secret.replace", "secret.delete", "org.create", "org.set",
+                     "org.delete", "key.rotate", "key.retire", "key.rekey", "key.forget",
                      "store.create" */
   kr_str subject; /* name of the thing */
   const kr_audit_change *changes;

@@ -17,7 +17,7 @@ typedef struct kr_use_list {
 } kr_use_list;
 
 static kr_status kr_use_place(uint32_t org_id, kr_str label, kr_buf *out) {
-  KR_TRY(kr_buf_append(out, KR_STR("ru")));
+  KR_TRY(kr_buf_append(out, KR_REGISTRY_USES_LETTERS));
   KR_TRY(kr_wire_put_u32(out, org_id));
   return kr_buf_append(out, label);
 }

@@ -15,6 +15,9 @@
 #define KR_USE_LABEL_BYTES 161u        /* "NAME" or "NAME@environment" */
 #define KR_USE_INTERVAL_MS (60 * 1000) /* a use is not noted again before */
 
+/* Store keys begin with these and the id of the organization as u32. */
+#define KR_REGISTRY_USES_LETTERS KR_STR("ru")
+
 typedef struct kr_secret_use {
   kr_str connector;
   int64_t time_ms;

@@ -6,6 +6,7 @@
  *   manifest.c  sums, manifests, the head             check.c    first use, verify
  *   orgs.c      organizations                         secrets.c  metadata, set, delete, open
  *   value.c     framing and sealing of one value      names.c    rules for names and values
+ *   rotate.c    another data key                      orgs_delete.c  an organization removed
  *   survey.c    the walk over everything, past damage
  *
  * A change runs kr_change_begin(), kr_change_put()/remove() for each record,
@@ -40,6 +41,8 @@
 
 #define KR_STORE_NAME_BYTES                                                                        \
   (2 + 4 + KR_VAULT_NAME_BYTES + 1 + KR_ENVIRONMENT_BYTES + 1 + 4) /* the longest store key */
+
+_Static_assert(KR_STORE_NAME_BYTES <= KR_VAULT_PLACE_BYTES, "kr_rotate_state holds a place");
 
 typedef struct kr_vault_place {
   uint8_t bytes[KR_STORE_NAME_BYTES];

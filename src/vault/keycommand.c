@@ -13,6 +13,7 @@
 #include "vault/keycommand.h"
 
 #include "base/clock.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -36,6 +37,8 @@ static void kr_keycommand_closep(int *fd) {
 kr_status kr_keycommand_add(kr_keycommand *command, kr_str word, kr_error *reterr) {
   if (memchr(word.ptr, '\0', word.len) != NULL)
     return kr_fail(reterr, KR_INVALID, "a word of the key command holds a NUL byte");
+  if (!kr_utf8_is_valid(word)) /* it will stand in JSON */
+    return kr_fail(reterr, KR_INVALID, "a word of the key command is not UTF-8");
   if (command->n_words == 0 && (word.len == 0 || word.ptr[0] != '/'))
     return kr_fail_hint(reterr, KR_INVALID, "the key command does not begin with an absolute path",
                         "name the program in full, as /usr/bin/pass; no shell and no PATH is used");
@@ -120,7 +123,8 @@ static int kr_keycommand_spawn(const kr_keycommand *command, int pipe_fd, pid_t 
     if (error == 0)
       error = kr_keycommand_attributes(&attributes);
     if (error == 0)
-      error = posix_spawn(ret_pid, words[0], &actions, &attributes, words, environ);
+      error = posix_spawn(ret_pid, kr_keycommand_program(command), &actions, &attributes, words,
+                          environ);
     (void)posix_spawnattr_destroy(&attributes);
   }
   (void)posix_spawn_file_actions_destroy(&actions);

@@ -15,7 +15,8 @@ typedef struct kr_keycommand {
   char text[KR_KEYCOMMAND_TEXT_BYTES]; /* the words, each ended by a NUL */
 } kr_keycommand;
 
-/** Append a word. KR_LIMIT; KR_INVALID: it holds a NUL, or is the first and not an absolute path.
+/** Append a word. KR_LIMIT; KR_INVALID: it holds a NUL, is not UTF-8, or is the first and not an
+ * absolute path.
  */
 kr_status kr_keycommand_add(kr_keycommand *command, kr_str word, kr_error *reterr) KR_MUST_USE;
 

@@ -132,16 +132,23 @@ kr_status kr_keyring_load_credential(kr_str path, kr_secure *pool, kr_keyring **
   return kr_keyring_load_as(KR_KEY_CREDENTIAL, path, pool, ret_keyring, reterr);
 }
 
-kr_status kr_keyring_create(kr_str path, kr_secure *pool, kr_keyring **ret_keyring,
-                            kr_error *reterr) {
+kr_status kr_keyring_make(kr_secure *pool, kr_keyring **ret_keyring, kr_error *reterr) {
   KR_CLEANUP(kr_keyring_freep) kr_keyring *keyring = NULL;
   KR_CLEANUP(kr_secret_freep) kr_secret *key = NULL;
-  KR_CLEANUP(kr_secret_freep) kr_secret *text = NULL;
   char id[KR_KEY_ID_FRESH_BYTES];
   KR_TRY(kr_keyring_new(KR_KEY_FILE, &keyring, reterr));
   KR_TRY(kr_key_id_fresh('k', id, reterr));
   KR_TRY(kr_crypto_key_new(pool, &key, reterr));
   kr_keyring_add(keyring, kr_str_cstr(id), KR_TAKE(key));
+  *ret_keyring = KR_TAKE(keyring);
+  return KR_OK;
+}
+
+kr_status kr_keyring_create(kr_str path, kr_secure *pool, kr_keyring **ret_keyring,
+                            kr_error *reterr) {
+  KR_CLEANUP(kr_keyring_freep) kr_keyring *keyring = NULL;
+  KR_CLEANUP(kr_secret_freep) kr_secret *text = NULL;
+  KR_TRY(kr_keyring_make(pool, &keyring, reterr));
   if (kr_keytext_print(keyring, pool, &text) != KR_OK)
     return kr_fail_nomem(reterr);
   KR_TRY(kr_keyfile_write(path, kr_secret_reveal(text), reterr));

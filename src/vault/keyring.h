@@ -28,6 +28,9 @@ typedef struct kr_keyring kr_keyring;
 kr_status kr_keyring_create(kr_str path, kr_secure *pool, kr_keyring **ret_keyring,
                             kr_error *reterr) KR_MUST_USE;
 
+/** One fresh key, with an id of its own, in memory only. */
+kr_status kr_keyring_make(kr_secure *pool, kr_keyring **ret_keyring, kr_error *reterr) KR_MUST_USE;
+
 /**
  * Read a key file. KR_UNTRUSTED with its own message and hint for each of:
  * missing, not a regular file, owned by somebody else (unless root), readable or

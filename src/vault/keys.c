@@ -188,13 +188,16 @@ static kr_status kr_root_wrong_key(kr_key_source source, kr_str id, kr_error *re
   return KR_UNTRUSTED;
 }
 
+/* The root key, opened with the master key that the record names. */
 static kr_status kr_root_open(kr_vault *vault, const kr_root_record *record,
-                              const kr_keyring *keyring, const kr_secret *master,
-                              kr_error *reterr) {
+                              const kr_keyring *keyring, kr_secret **ret_root, kr_error *reterr) {
   KR_CLEANUP(kr_secret_freep) kr_secret *wrap = NULL;
   KR_CLEANUP(kr_secret_freep) kr_secret *root = NULL;
   KR_CLEANUP(kr_buf_done) kr_buf aad = KR_BUF_INIT(KR_ROOT_BYTES, NULL);
   uint8_t check[KR_CHECK_BYTES];
+  const kr_secret *master = kr_keyring_find(keyring, record->key_id);
+  if (master == NULL)
+    return kr_root_need_key(keyring, record->key_id, reterr);
   KR_TRY(kr_keys_check_value(master, record->key_id, vault->pool, check, reterr));
   if (!kr_crypto_equal(check, record->check.ptr, KR_CHECK_BYTES))
     return kr_root_wrong_key(kr_keyring_source(keyring), record->key_id, reterr);
@@ -206,13 +209,11 @@ static kr_status kr_root_open(kr_vault *vault, const kr_root_record *record,
   if (status == KR_CORRUPT || (status == KR_OK && kr_secret_reveal(root).len != KR_KEY_BYTES))
     return kr_vault_corrupt(reterr, "the vault's root key fails its integrity check");
   KR_TRY(status);
-  KR_TRY(kr_keys_derive(&vault->keys, root, vault->pool, reterr));
-  vault->has_key = true;
+  *ret_root = KR_TAKE(root);
   return KR_OK;
 }
 
-kr_status kr_vault_root_read(kr_vault *vault, kr_store_txn *txn, const kr_keyring *keyring,
-                             kr_error *reterr) {
+static kr_status kr_root_get(kr_store_txn *txn, kr_root_record *ret_record, kr_error *reterr) {
   kr_vault_place place = kr_place_root();
   kr_str bytes = {0};
   kr_status status = kr_store_get(txn, kr_place_str(&place), &bytes, reterr);
@@ -220,16 +221,69 @@ kr_status kr_vault_root_read(kr_vault *vault, kr_store_txn *txn, const kr_keyrin
     return kr_fail_hint(reterr, KR_NOT_FOUND, "this store holds no vault",
                         "create one with `krosyn init`");
   KR_TRY(status);
+  return kr_root_parse(bytes, ret_record, reterr);
+}
+
+kr_status kr_vault_root_read(kr_vault *vault, kr_store_txn *txn, const kr_keyring *keyring,
+                             kr_error *reterr) {
+  KR_CLEANUP(kr_secret_freep) kr_secret *root = NULL;
   kr_root_record record = {0};
-  KR_TRY(kr_root_parse(bytes, &record, reterr));
+  KR_TRY(kr_root_get(txn, &record, reterr));
   /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): a record that parsed has one */
   memcpy(vault->uuid, record.uuid.ptr, sizeof vault->uuid);
   if (keyring == NULL)
     return KR_OK;
-  const kr_secret *master = kr_keyring_find(keyring, record.key_id);
-  if (master == NULL)
-    return kr_root_need_key(keyring, record.key_id, reterr);
-  return kr_root_open(vault, &record, keyring, master, reterr);
+  KR_TRY(kr_root_open(vault, &record, keyring, &root, reterr));
+  KR_TRY(kr_keys_derive(&vault->keys, root, vault->pool, reterr));
+  vault->has_key = true;
+  return KR_OK;
+}
+
+kr_status kr_vault_master_id(kr_store_txn *txn, char out[KR_KEY_ID_BYTES + 1], kr_error *reterr) {
+  kr_root_record record = {0};
+  KR_TRY(kr_root_get(txn, &record, reterr));
+  memset(out, 0, KR_KEY_ID_BYTES + 1);
+  memcpy(out, record.key_id.ptr, record.key_id.len);
+  return KR_OK;
+}
+
+/* A root record that does not open is the loss of the vault: read back what was written. */
+static kr_status kr_root_prove(kr_vault *vault, kr_str bytes, const kr_secret *root,
+                               const kr_keyring *keyring, kr_error *reterr) {
+  KR_CLEANUP(kr_secret_freep) kr_secret *opened = NULL;
+  kr_root_record record = {0};
+  KR_TRY(kr_root_parse(bytes, &record, reterr));
+  KR_TRY(kr_root_open(vault, &record, keyring, &opened, reterr));
+  if (!kr_crypto_equal(kr_secret_reveal(opened).ptr, kr_secret_reveal(root).ptr, KR_KEY_BYTES))
+    return kr_fail(reterr, KR_INTERNAL, "the new root record does not hold the root key");
+  return KR_OK;
+}
+
+kr_status kr_vault_rekey(kr_vault *vault, kr_store_txn *txn, const kr_keyring *old_keys,
+                         const kr_keyring *new_keys, kr_error *reterr) {
+  KR_CLEANUP(kr_secret_freep) kr_secret *root = NULL;
+  KR_CLEANUP(kr_buf_done) kr_buf bytes = KR_BUF_INIT(KR_ROOT_BYTES, NULL);
+  kr_root_record record = {0};
+  const kr_secret *master = kr_keyring_key(new_keys, 0);
+  kr_str key_id = kr_keyring_id(new_keys, 0);
+  uint8_t check[KR_CHECK_BYTES];
+  KR_TRY(kr_vault_need_key(vault, reterr));
+  KR_TRY(kr_root_get(txn, &record, reterr));
+  KR_TRY(kr_root_open(vault, &record, old_keys, &root, reterr));
+  if (kr_str_equal(key_id, record.key_id)) {
+    (void)kr_fail(reterr, KR_EXISTS, "key %.*s is the master key of this vault already",
+                  KR_FMT(key_id));
+    kr_error_hint(reterr, "give a file whose first key is another one");
+    return KR_EXISTS;
+  }
+  KR_TRY(kr_keys_check_value(master, key_id, vault->pool, check, reterr));
+  kr_status status = kr_root_describe(vault, key_id, check, &bytes);
+  if (status != KR_OK)
+    return kr_buf_explain(&bytes, status, "the root record", reterr);
+  KR_TRY(kr_root_seal(vault, master, root, &bytes, reterr));
+  KR_TRY(kr_root_prove(vault, kr_buf_str(&bytes), root, new_keys, reterr));
+  kr_vault_place place = kr_place_root();
+  return kr_store_put(txn, kr_place_str(&place), kr_buf_str(&bytes), reterr);
 }
 
 kr_status kr_vault_key_needed(kr_store *store, char out[KR_KEY_ID_BYTES + 1], kr_error *reterr) {
@@ -243,6 +297,7 @@ kr_status kr_vault_key_needed(kr_store *store, char out[KR_KEY_ID_BYTES + 1], kr
     return kr_fail(reterr, KR_NOT_FOUND, "this store holds no vault");
   KR_TRY(status);
   KR_TRY(kr_root_parse(bytes, &record, reterr));
+  /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): a record that parsed has one */
   memcpy(out, record.key_id.ptr, record.key_id.len);
   out[record.key_id.len] = '\0';
   return KR_OK;

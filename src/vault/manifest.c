@@ -119,10 +119,14 @@ kr_status kr_manifest_read(const kr_vault *vault, kr_store_txn *txn, const kr_or
   /* Gone on purpose, or gone by force? The organization's record knows. */
   kr_vault_place org_place = kr_place_org(kr_str_cstr(org->name));
   status = kr_store_get(txn, kr_place_str(&org_place), &record, reterr);
-  if (status == KR_OK)
-    return kr_vault_corrupt(reterr, "the manifest of organization %s is gone", org->name);
-  if (status != KR_NOT_FOUND)
+  if (status != KR_OK && status != KR_NOT_FOUND)
     return status;
+  kr_org named = {.id = 0};
+  if (status == KR_OK)
+    KR_TRY(kr_org_parse(vault, kr_place_str(&org_place), record, &named, reterr));
+  /* Another id: it was deleted, and its name given again. */
+  if (named.id == org->id)
+    return kr_vault_corrupt(reterr, "the manifest of organization %s is gone", org->name);
   return kr_fail(reterr, KR_NOT_FOUND, "there is no organization %s", org->name);
 }
 

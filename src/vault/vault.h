@@ -143,6 +143,24 @@ typedef kr_status (*kr_org_visit)(void *ctx, const kr_org *org);
 kr_status kr_vault_org_each(kr_vault *vault, kr_store_txn *txn, kr_org_visit visit, void *ctx,
                             kr_error *reterr) KR_MUST_USE;
 
+/**
+ * Remove an organization: its record, manifest and data keys, in constant time.
+ * Nobody finds it from then on, and nothing opens its values; its id is never
+ * given again. What is left in the store goes with kr_vault_org_sweep(). Its
+ * other records are not looked at, so that a damaged one can go too.
+ */
+kr_status kr_vault_org_delete(kr_vault *vault, kr_store_txn *txn, kr_str name, kr_org *ret_org,
+                              uint32_t *ret_n_secrets, kr_error *reterr) KR_MUST_USE;
+
+/**
+ * Remove at most max records that deleted organizations left (metadata and
+ * sealed values), of any deletion so far. *ret_removed 0: there are none.
+ * @more  Two letters each: other modules' records whose keys begin with them and an organization's
+ *        id as u32; they go too.
+ */
+kr_status kr_vault_org_sweep(kr_vault *vault, kr_store_txn *txn, const kr_str *more, size_t n_more,
+                             size_t max, size_t *ret_removed, kr_error *reterr) KR_MUST_USE;
+
 /** Is it [A-Z0-9_]{1,128}? KR_INVALID with what is wrong and a suggestion ("crm-key" -> CRM_KEY).
  */
 kr_status kr_vault_name_check(kr_str name, kr_error *reterr) KR_MUST_USE;
@@ -223,6 +241,55 @@ kr_status kr_vault_secret_each(kr_vault *vault, kr_store_txn *txn, const kr_org 
 kr_status kr_vault_secret_open(kr_vault *vault, kr_store_txn *txn, const kr_org *org, kr_str name,
                                kr_str environment, uint32_t version, kr_secret **ret_value,
                                uint32_t *ret_version, kr_error *reterr) KR_MUST_USE;
+
+/** The id of the master key that the root record names, unverified. */
+kr_status kr_vault_master_id(kr_store_txn *txn, char out[KR_KEY_ID_BYTES + 1],
+                             kr_error *reterr) KR_MUST_USE;
+
+/**
+ * Another master key: the root key is wrapped anew, under the current (first)
+ * key of new_keys; it is opened with the key of old_keys that the root record
+ * names. Nothing else changes: vaults that are open go on.
+ * Errors: KR_EXISTS (it is the master key already), KR_UNTRUSTED ("have key A, need key B").
+ */
+kr_status kr_vault_rekey(kr_vault *vault, kr_store_txn *txn, const kr_keyring *old_keys,
+                         const kr_keyring *new_keys, kr_error *reterr) KR_MUST_USE;
+
+/*
+ * A new data key. begin, then step after step until is_done, each in a
+ * transaction of its own; other processes may change and read secrets in
+ * between. Whoever is killed leaves an organization with two data keys, both in
+ * use; begin finds it, and the steps go on.
+ */
+typedef struct kr_rotation {
+  uint32_t old_key_id;
+  uint32_t new_key_id; /* the current one, under which new values go */
+  bool is_begun;       /* by this call; false: an unfinished one was found, nothing was written */
+} kr_rotation;
+
+#define KR_VAULT_PLACE_BYTES 512u
+
+/** Zero it before the first step. A step that is repeated must be given the state of before. */
+typedef struct kr_rotate_state {
+  uint64_t n_resealed;     /* values, by the steps so far */
+  bool is_done;            /* no value names another data key than the current one */
+  uint32_t key_id;         /* when done: the current one */
+  uint32_t retired_key_id; /* when done: the one that this step removed, 0: none */
+  uint8_t from[KR_VAULT_PLACE_BYTES];
+  size_t from_len;
+} kr_rotate_state;
+
+/** Errors: KR_LIMIT (ids used up), KR_UNTRUSTED (keyless), KR_CORRUPT, KR_NOMEM. */
+kr_status kr_vault_rotate_begin(kr_vault *vault, kr_store_txn *txn, const kr_org *org,
+                                kr_rotation *ret_rotation, kr_error *reterr) KR_MUST_USE;
+
+/** How many values name another data key than the current one. */
+kr_status kr_vault_rotate_count(kr_vault *vault, kr_store_txn *txn, const kr_org *org,
+                                uint64_t *ret_count, kr_error *reterr) KR_MUST_USE;
+
+/** Seal at most max values again; when there are none, remove the old data key. KR_CORRUPT. */
+kr_status kr_vault_rotate_step(kr_vault *vault, kr_store_txn *txn, const kr_org *org, size_t max,
+                               kr_rotate_state *state, kr_error *reterr) KR_MUST_USE;
 
 /** The manifest's counter: changes whenever any secret of the organization does. */
 kr_status kr_vault_generation(kr_vault *vault, kr_store_txn *txn, const kr_org *org,

@@ -172,6 +172,29 @@ class Sources(CustodyCase):
                    says="key k-canary of the variable is not the key k-canary of this vault")
         self.fails(3, "org", "list", env={"KROSYN_KEY": KEY}, says="variable KROSYN_KEY, line 1")
 
+    def test_variable_is_not_in_the_environment_of_the_process(self):
+        self.must("init", env={"KROSYN_KEY": KEY_LINE})
+        running = subprocess.Popen([KROSYN, "redact"], env=self.environment(KROSYN_KEY=KEY_LINE), stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        try:
+            running.stdin.write(b"a line\n" * 20000)
+            running.stdin.flush()
+            running.stdout.read(1)  # the home is open
+            try:
+                with open("/proc/%d/environ" % running.pid, "rb") as file:
+                    seen = file.read()
+            except PermissionError:
+                self.skipTest("only root may look into a process that protects itself")
+        finally:
+            running.stdin.close()
+            running.stdout.read()
+            running.stdout.close()
+            running.wait(timeout=harness.TIME_LIMIT_S)
+        self.assertIn(b"HOME=", seen)
+        self.assertIn(b"KROSYN_KEY=\0", seen)
+        self.assertNotIn(KEY.encode()[:20], seen)
+        self.assertNotIn(b"k-canary", seen)
+
     def test_two_variables(self):
         self.must("init")
         self.fails(1, "org", "list", env={"KROSYN_KEY": KEY_LINE, "KROSYN_KEY_FILE": self.key},

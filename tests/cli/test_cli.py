@@ -11,6 +11,7 @@ import cases_copies  # noqa: E402
 import cases_custody  # noqa: E402
 import cases_home  # noqa: E402
 import cases_import  # noqa: E402
+import cases_keys  # noqa: E402
 import cases_language  # noqa: E402
 import cases_life  # noqa: E402
 import cases_redact  # noqa: E402
@@ -22,11 +23,13 @@ if __name__ == "__main__":
     cases = [
         cases_usage,
         cases_home,
+        cases_keys,
         cases_life,
         cases_language,
         cases_work,
         cases_redact,
         cases_copies,
         cases_custody,
+        cases_import,
     ]
     sys.exit(harness.main(cases))

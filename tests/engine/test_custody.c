@@ -105,7 +105,7 @@ static void record(const char *key) {
   old[len] = '\0';
   const char *store = strstr(old, "\"store\": \"");
   assert_non_null(store);
-  (void)snprintf(content, sizeof content, "{\"format\": 0, %.*s, \"key\": %s}\n",
+  (void)snprintf(content, sizeof content, "{\"format\": 1, %.*s, \"key\": %s}\n",
                  (int)(strlen("\"store\": \"") + 37), store, key);
   write_file(path, content, 0600);
 }
@@ -447,6 +447,7 @@ static const refused_row refused_rows[] = {
     {"no credential", KR_KEY_CREDENTIAL, NULL, NULL, KR_UNTRUSTED, "no credential"},
     {"command fails", KR_KEY_AUTO, "/bin/false", NULL, KR_UNTRUSTED, "exit code 1"},
     {"command prints no key", KR_KEY_AUTO, "/bin/echo s3cret", NULL, KR_UNTRUSTED, "line 1"},
+    {"command is not UTF-8", KR_KEY_AUTO, "/bin/echo \xff", NULL, KR_INVALID, "not UTF-8"},
     {"11 characters", KR_KEY_PASSPHRASE, NULL, "12345678901", KR_INVALID, "at least 12"},
     {"11 characters of 2 bytes", KR_KEY_PASSPHRASE, NULL, "ääääääääääa", KR_INVALID, "at least 12"},
     {"no character", KR_KEY_PASSPHRASE, NULL, "", KR_INVALID, "at least 12"},
@@ -472,6 +473,24 @@ static void test_refused_creations(void **state) {
     assert_int_not_equal(access(home, F_OK), 0);
     assert_int_not_equal(access(at("keys"), F_OK), 0);
   }
+}
+
+/* Paths and words that settings.json cannot hold. */
+static void test_what_settings_cannot_hold(void **state) {
+  (void)state;
+  kr_home_options options = plain_options();
+  kr_error error = {0};
+  char line[4000];
+  options.key_file = at("k\xff");
+  assert_int_equal(kr_home_create(&options, NULL, &error), KR_INVALID);
+  assert_non_null(strstr(error.message, "not UTF-8"));
+  int len = snprintf(line, sizeof line, "%s ", at("command"));
+  memset(line + len, 1, 2000); /* six bytes each in JSON */
+  line[len + 2000] = '\0';
+  options.key_file = NULL;
+  options.key_command = line;
+  assert_int_equal(kr_home_create(&options, NULL, &error), KR_LIMIT);
+  assert_int_not_equal(access(home, F_OK), 0);
 }
 
 /* An existing home is found out before anybody is asked for a passphrase or a program is run. */
@@ -716,6 +735,7 @@ int main(void) {
       IN_FOLDER(test_create_with_variable_of_command),
       IN_FOLDER(test_create_with_passphrase),
       IN_FOLDER(test_refused_creations),
+      IN_FOLDER(test_what_settings_cannot_hold),
       IN_FOLDER(test_existing_home_asks_nothing),
       IN_FOLDER(test_credential_in_a_shared_directory),
       IN_FOLDER(test_command_of_a_shared_home),

@@ -291,8 +291,8 @@ static void make_faulty(kr_store *store, bool is_put, unsigned n_times, kr_statu
 }
 
 static kr_status delete_key(fixture *self, kr_error *error) {
-  return kr_engine_secret_delete(self->engine, text("default"), text("KEY"), (kr_str){0}, NULL, NULL,
-                                 error);
+  return kr_engine_secret_delete(self->engine, text("default"), text("KEY"), (kr_str){0}, NULL,
+                                 NULL, error);
 }
 
 /* A full map grows and the change is made again: once, with one audit entry and one version. */

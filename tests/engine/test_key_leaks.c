@@ -59,7 +59,7 @@ static void make_secrets(void) {
     unsigned second = i == 21 ? 0 : in[1];
     unsigned third = i == 21 ? 0 : in[2];
     text[4 * i] = alphabet[in[0] >> 2];
-    text[4 * i + 1] = alphabet[(in[0] & 3) << 4 | second >> 4];
+    text[4 * i + 1] = alphabet[(in[0] & 3u) << 4 | second >> 4];
     text[4 * i + 2] = i == 21 ? '=' : alphabet[(second & 15) << 2 | third >> 6];
     text[4 * i + 3] = i == 21 ? '=' : alphabet[third & 63];
   }

@@ -3,6 +3,8 @@
 #define _GNU_SOURCE
 #include "support.h"
 
+#include "store/lmdb/store_lmdb.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -54,6 +56,33 @@ void test_reopen(test_home *home) {
   home->vault = NULL;
   test_need(home,
             kr_vault_open(home->store, home->keyring, home->pool, &home->vault, &home->error));
+}
+
+void test_move_to_disk(test_home *home) {
+  const kr_store_lmdb_options options = {.is_create = true, .map_bytes = 64u * 1024u * 1024u};
+  char path[128];
+  (void)snprintf(path, sizeof path, "%s/vault", home->dir);
+  kr_vault_free(home->vault);
+  home->vault = NULL;
+  kr_store_close(home->store);
+  test_need(home, kr_store_lmdb_open(kr_str_cstr(path), &options, &home->store, &home->error));
+  kr_store_txn *txn = test_begin(home, KR_STORE_WRITE);
+  test_need(home, kr_vault_create(txn, home->keyring, home->pool, test_uuid, &home->error));
+  test_commit(home, txn);
+  test_reopen(home);
+}
+
+void test_leave_disk(test_home *home) {
+  static const char *const files[] = {"vault/data.mdb", "vault/lock.mdb", "vault"};
+  char path[128];
+  kr_vault_free(home->vault);
+  home->vault = NULL;
+  kr_store_close(home->store);
+  test_need(home, kr_store_memory_new(&home->store, &home->error));
+  for (size_t i = 0; i < 3; i++) {
+    (void)snprintf(path, sizeof path, "%s/%s", home->dir, files[i]);
+    (void)remove(path);
+  }
 }
 
 kr_store_txn *test_begin(test_home *home, kr_store_mode mode) {

@@ -36,6 +36,10 @@ int test_home_teardown(void **state);
 /** Close and open the vault, as another process would. */
 void test_reopen(test_home *home);
 
+/** Put the vault of a new home into the embedded store instead, and remove that store again. */
+void test_move_to_disk(test_home *home);
+void test_leave_disk(test_home *home);
+
 kr_store_txn *test_begin(test_home *home, kr_store_mode mode);
 void test_commit(test_home *home, kr_store_txn *txn);
 

@@ -381,6 +381,7 @@ static void test_command_words(void **state) {
   }
   command = (kr_keycommand){0};
   assert_int_equal(kr_keycommand_add(&command, KR_STR("/a\0b"), NULL), KR_INVALID);
+  assert_int_equal(kr_keycommand_add(&command, KR_STR("/a\xff"), NULL), KR_INVALID);
   assert_int_equal(kr_keycommand_add(&command, KR_STR("/a"), NULL), KR_OK);
   for (size_t i = 1; i < KR_KEYCOMMAND_WORDS; i++)
     assert_int_equal(kr_keycommand_add(&command, KR_STR(""), NULL), KR_OK);
