@@ -3,6 +3,7 @@
 #ifndef KROSYN_KROSYN_H
 #define KROSYN_KROSYN_H
 
+#include <krosyn/copies.h>
 #include <krosyn/engine.h>
 #include <krosyn/redact.h>
 #include <krosyn/run.h>

@@ -63,6 +63,10 @@ typedef enum kr_cli_option {
   KR_CLI_ALL,
   KR_CLI_YES,
   KR_CLI_NEW_KEY,
+  KR_CLI_CHECK,
+  KR_CLI_HEAD,
+  KR_CLI_EXPECT_HEAD,
+  KR_CLI_SALVAGE,
   KR_CLI_N_OPTIONS
 } kr_cli_option;
 
@@ -94,6 +98,8 @@ struct kr_cli {
   char **arguments;                     /* after the command's own words */
   size_t n_arguments;
   bool is_json;
+  char **argv;   /* of the process, without the word that makes it a child */
+  bool is_child; /* this process was started by kr_cli_in_child */
 };
 
 /* options.c */
@@ -301,6 +307,42 @@ void kr_cli_show_event(FILE *out, kr_str event_json);
 /* command_secret.c: what is known of a secret, as an object */
 void kr_cli_put_secret_json(const kr_secret_info *info);
 
+/* child.c: work that damaged files may end with a signal is done in a child: this program again */
+#define KR_CLI_CHILD_WORD "__child"
+typedef struct kr_cli_child {
+  int code;   /* the exit code of the child */
+  int signal; /* what ended it; 0: nothing did */
+} kr_cli_child;
+kr_status kr_cli_in_child(const kr_cli *cli, kr_cli_child *ret_child, kr_error *error);
+
+/** Of a child that a fault ended: not one that somebody stopped. */
+bool kr_cli_is_fault(const kr_cli_child *child);
+
+/** End with the parent, so that nobody works on alone. */
+void kr_cli_follow_parent(void);
+
+/* steps.c: a line on a terminal's stderr that goes away again */
+typedef struct kr_cli_steps {
+  kr_progress progress;
+  bool is_shown; /* something stands on the line */
+} kr_cli_steps;
+void kr_cli_steps_start(const kr_cli *cli, kr_cli_steps *progress);
+void kr_cli_steps_end(kr_cli_steps *progress);
+
+/* damage_view.c: what a walk over a home found */
+typedef struct kr_cli_damages {
+  const kr_cli *cli;
+  kr_cli_steps *progress; /* or NULL */
+  kr_text json;           /* items of an array, for --json */
+  size_t n_told;
+} kr_cli_damages;
+void kr_cli_take_damage(void *ctx, const kr_home_damage *damage);
+void kr_cli_damages_done(kr_cli_damages *damages);
+void kr_cli_put_counts(FILE *out, const kr_home_counts *counts);
+void kr_cli_put_counts_json(FILE *out, const kr_home_counts *counts);
+void kr_cli_put_head(FILE *out, const kr_home_head *head);
+void kr_cli_put_head_json(FILE *out, const kr_home_head *head);
+
 /* The commands */
 int kr_cli_run_init(kr_cli *cli);
 int kr_cli_run_key_new(kr_cli *cli);
@@ -331,5 +373,10 @@ int kr_cli_run_dump(kr_cli *cli);
 int kr_cli_run_events_list(kr_cli *cli);
 int kr_cli_run_events_show(kr_cli *cli);
 int kr_cli_run_redact(kr_cli *cli);
+int kr_cli_run_verify(kr_cli *cli);
+int kr_cli_run_backup(kr_cli *cli);
+int kr_cli_run_restore(kr_cli *cli);
+int kr_cli_run_purge(kr_cli *cli);
+int kr_cli_run_status(kr_cli *cli);
 
 #endif

@@ -173,6 +173,43 @@ const kr_cli_command kr_cli_commands[] = {
          KR_CLI_BIT(KR_CLI_FAIL_ON_MATCH) | KR_CLI_BIT(KR_CLI_IN_PLACE) |
          KR_CLI_BIT(KR_CLI_NO_FORM),
      0, KR_CLI_ANY_NUMBER, kr_cli_run_redact},
+    {"verify", "", "read and check everything in the home, and name what is damaged",
+     "Opens every value and checks every record, sum and chain; shows no value. Goes on after\n"
+     "damage and says what is still good. Exits with 0 when all is good, with 1 when not.\n"
+     "Nothing in a home can show that all of it was put back to an older state: keep its head\n"
+     "elsewhere and compare.\n"
+     "\n"
+     "  krosyn verify --head >/mnt/elsewhere/krosyn.head\n"
+     "  krosyn verify --expect-head /mnt/elsewhere/krosyn.head\n"
+     "\n"
+     "With --salvage what is good is saved into a new home, and what was left behind is named.\n"
+     "Values whose metadata is lost are left behind: with it went what they may be used for.\n"
+     "The damaged home is not changed.\n",
+     KR_CLI_BIT(KR_CLI_HEAD) | KR_CLI_BIT(KR_CLI_EXPECT_HEAD) | KR_CLI_BIT(KR_CLI_SALVAGE), 0, 0,
+     kr_cli_run_verify},
+    {"backup", "DIR", "copy the home, which may be in use, into a new directory",
+     "The key is not in a backup: keep a copy of it elsewhere. The directory appears when it\n"
+     "is whole, or not at all; one that was interrupted is called DIR.partial-XXXXXX and may be\n"
+     "removed.\n"
+     "\n"
+     "  krosyn backup /mnt/backup/krosyn-$(date +%F)\n",
+     0, 1, 1, kr_cli_run_backup},
+    {"restore", "DIR", "make a new home of a backup, or prove the backup whole",
+     "The home (--home) must not exist or be empty. Restoring an older backup is going back:\n"
+     "what was changed, rotated, deleted or logged since is as it was then. With --check\n"
+     "nothing is made: it reads and checks everything in the backup.\n"
+     "\n"
+     "  krosyn restore --check /mnt/backup/krosyn-2026-11-26\n"
+     "  krosyn restore /mnt/backup/krosyn-2026-11-26 --home /srv/krosyn\n",
+     KR_CLI_BIT(KR_CLI_CHECK), 1, 1, kr_cli_run_restore},
+    {"purge", "", "leave nothing of deleted and replaced secrets in the data files",
+     "Exchanges both data files for compact copies. Other processes may go on: their writes\n"
+     "wait meanwhile. Backups made before still hold what is purged here: destroy them, too.\n"
+     "What the disk itself keeps below the file system is not reached.\n",
+     0, 0, 0, kr_cli_run_purge},
+    {"status", "", "show the home at a glance: key, counts, sizes, readers, versions",
+     "Works without the key; then names and numbers are not verified.\n", 0, 0, 0,
+     kr_cli_run_status},
     {"help", "[COMMAND]", "show help for a command", "", 0, 0, 2, kr_cli_run_help},
 };
 const size_t kr_cli_n_commands = sizeof kr_cli_commands / sizeof kr_cli_commands[0];

@@ -58,6 +58,14 @@ int main(int argc, char **argv) {
   (void)setvbuf(stderr, NULL, _IOLBF, BUFSIZ);
   kr_cli cli = {0};
   kr_error error = {0};
+  if (argc > 1 && strcmp(argv[1], KR_CLI_CHILD_WORD) == 0) {
+    cli.is_child = true;
+    argv[1] = argv[0];
+    argv++;
+    argc--;
+    kr_cli_follow_parent();
+  }
+  cli.argv = argv;
   if (kr_process_init(&error) != KR_OK)
     return kr_cli_fail(&cli, &error, NULL);
   char **words = NULL;

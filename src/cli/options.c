@@ -65,6 +65,11 @@ const kr_cli_option_row kr_cli_options[KR_CLI_N_OPTIONS] = {
     [KR_CLI_YES] = {"yes", NULL, "do it without asking"},
     [KR_CLI_NEW_KEY] = {"new-key", "FILE", "take the first key of this key file"},
     [KR_CLI_ALL] = {"all", NULL, "every organization"},
+    [KR_CLI_CHECK] = {"check", NULL, "prove a backup whole, and change nothing"},
+    [KR_CLI_HEAD] = {"head", NULL, "print where the home stands, to be kept elsewhere"},
+    [KR_CLI_EXPECT_HEAD] = {"expect-head", "FILE",
+                            "a kept head: a home that was put back behind it is damaged"},
+    [KR_CLI_SALVAGE] = {"salvage", "DIR", "save what is good into a new home"},
 };
 
 typedef struct kr_cli_reader {

@@ -17,6 +17,7 @@
 #define KR_CRYPTO_CRYPTO_H
 
 #include "base/buf.h"
+#include "base/cleanup.h"
 #include "secmem/secure.h"
 
 #define KR_KEY_BYTES 64u /* an A256CBC-HS512 key, and every key in the hierarchy */
@@ -88,6 +89,16 @@ kr_status kr_crypto_mac(const kr_secret *key, const kr_str *parts, size_t n_part
 kr_status kr_crypto_sha256(kr_str bytes, uint8_t out[32], kr_error *reterr) KR_MUST_USE;
 kr_status kr_crypto_hmac_sha256(kr_str key, kr_str bytes, uint8_t out[32],
                                 kr_error *reterr) KR_MUST_USE;
+
+/** SHA-256 of bytes that come in pieces: new, add, add, ..., end (once), free. Not for secrets. */
+#define KR_DIGEST_BYTES 32u
+typedef struct kr_digest kr_digest;
+kr_status kr_digest_new(kr_digest **ret_digest, kr_error *reterr) KR_MUST_USE;
+kr_status kr_digest_add(kr_digest *digest, kr_str bytes, kr_error *reterr) KR_MUST_USE;
+kr_status kr_digest_end(kr_digest *digest, uint8_t out[KR_DIGEST_BYTES],
+                        kr_error *reterr) KR_MUST_USE;
+void kr_digest_free(kr_digest *digest);
+KR_DEFINE_FREEP(kr_digest_freep, kr_digest, kr_digest_free)
 
 /** Constant-time equality of two strings of equal length. */
 bool kr_crypto_equal(const void *a, const void *b, size_t len);

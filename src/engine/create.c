@@ -34,7 +34,7 @@ typedef struct kr_creation {
 } kr_creation;
 
 static void kr_creation_remove_store(const kr_path *directory) {
-  static const char *const files[] = {"data.mdb", "lock.mdb"};
+  static const char *const files[] = {"data.mdb", "lock.mdb", "exchange.flag"};
   for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
     kr_path file;
     if (kr_path_join(&file, directory->text, files[i], NULL) == KR_OK)

@@ -40,11 +40,13 @@ typedef struct kr_engine_set {
 
 struct kr_engine {
   kr_secure *pool;
-  kr_keyring *keyring; /* NULL: keyless */
+  const kr_keyring *keyring; /* NULL: keyless */
+  kr_keyring *own_keyring;   /* the same, unless it is another engine's */
   kr_store *vault_store;
   kr_store *events_store;
   kr_vault *vault;
   kr_events *events;
+  uint8_t uuid[KR_VAULT_UUID_BYTES];
   kr_registry registry;
   const kr_clock *clock;
   char actor[KR_ENGINE_ACTOR_BYTES];
@@ -61,6 +63,19 @@ struct kr_engine {
 
 /* kr_engine is freed through kr_engine_close. */
 KR_DEFINE_FREEP(kr_engine_closep, kr_engine, kr_engine_close)
+
+/** How a home is opened for what is not everyday work; all false: as kr_engine_open does. */
+typedef struct kr_engine_mode {
+  bool is_read_only;         /* also: interrupted runs get no events */
+  bool is_unshared;          /* with is_read_only: a backup, in which nothing may be left */
+  bool is_damaged;           /* with is_read_only: only what must be there is looked at */
+  const kr_keyring *keyring; /* NULL: from options; else this one, which outlives the engine */
+  kr_error *reterr_events;   /* with is_damaged: why the log, and it alone, could not be opened */
+} kr_engine_mode;
+
+/** Errors as kr_engine_open; events may be NULL where is_damaged. */
+kr_status kr_engine_open_as(const kr_home_options *options, const kr_engine_mode *mode,
+                            kr_engine **ret_engine, kr_error *reterr) KR_MUST_USE;
 
 /** KR_UNTRUSTED with a hint unless the engine was opened with its key. */
 kr_status kr_engine_need_key(const kr_engine *engine, kr_error *reterr) KR_MUST_USE;

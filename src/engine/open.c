@@ -20,16 +20,18 @@ static kr_status kr_engine_open_key(kr_engine *engine, const kr_home_options *op
   KR_TRY(kr_path_canonical(&engine->home_path, options->home, reterr));
   if (custody.source == KR_KEY_FILE)
     engine->key_path = custody.path;
-  return kr_custody_load(&custody, options, settings, false, &engine->keyring, reterr);
+  return kr_custody_load(&custody, options, settings, false, &engine->own_keyring, reterr);
 }
 
 /* settings.json is there, so this is a home: a store that is missing is damage, not "no home". */
-kr_status kr_engine_open_store(const char *home, const char *name, kr_store **ret_store,
-                               kr_error *reterr) {
-  const kr_store_lmdb_options plain = {0};
+static kr_status kr_engine_open_store_as(const char *home, const char *name,
+                                         const kr_engine_mode *mode, kr_store **ret_store,
+                                         kr_error *reterr) {
+  const kr_store_lmdb_options options = {.is_read_only = mode->is_read_only,
+                                         .is_unshared = mode->is_unshared};
   kr_path path;
   KR_TRY(kr_path_join(&path, home, name, reterr));
-  kr_status status = kr_store_lmdb_open(kr_str_cstr(path.text), &plain, ret_store, reterr);
+  kr_status status = kr_store_lmdb_open(kr_str_cstr(path.text), &options, ret_store, reterr);
   if (status != KR_NOT_FOUND)
     return status;
   (void)kr_fail(reterr, KR_CORRUPT, "the home lacks its store %s", path.text);
@@ -37,19 +39,47 @@ kr_status kr_engine_open_store(const char *home, const char *name, kr_store **re
   return KR_CORRUPT;
 }
 
-static kr_status kr_engine_open_stores(kr_engine *engine, const char *home,
-                                       const kr_home_settings *settings, kr_error *reterr) {
-  KR_TRY(kr_engine_open_store(home, "vault", &engine->vault_store, reterr));
-  KR_TRY(kr_vault_open(engine->vault_store, engine->keyring, engine->pool, &engine->vault, reterr));
-  uint8_t uuid[KR_VAULT_UUID_BYTES];
-  kr_vault_uuid(engine->vault, uuid);
-  if (memcmp(uuid, settings->uuid, sizeof uuid) != 0)
+kr_status kr_engine_open_store(const char *home, const char *name, kr_store **ret_store,
+                               kr_error *reterr) {
+  const kr_engine_mode mode = {.is_read_only = false};
+  return kr_engine_open_store_as(home, name, &mode, ret_store, reterr);
+}
+
+static kr_status kr_engine_open_vault(kr_engine *engine, const char *home,
+                                      const kr_home_settings *settings, const kr_engine_mode *mode,
+                                      kr_error *reterr) {
+  KR_TRY(kr_engine_open_store_as(home, "vault", mode, &engine->vault_store, reterr));
+  kr_status status = mode->is_damaged ? kr_vault_open_damaged(engine->vault_store, engine->keyring,
+                                                              engine->pool, &engine->vault, reterr)
+                                      : kr_vault_open(engine->vault_store, engine->keyring,
+                                                      engine->pool, &engine->vault, reterr);
+  KR_TRY(status);
+  kr_vault_uuid(engine->vault, engine->uuid);
+  if (memcmp(engine->uuid, settings->uuid, sizeof engine->uuid) != 0)
     return kr_fail_hint(reterr, KR_CORRUPT, "settings.json belongs to another vault",
                         "restore the whole home from one backup");
   engine->registry.record_key = kr_vault_record_key(engine->vault);
-  KR_TRY(kr_engine_open_store(home, "events", &engine->events_store, reterr));
-  return kr_events_open(engine->events_store, kr_vault_chain_key(engine->vault), uuid,
-                        &engine->events, reterr);
+  return KR_OK;
+}
+
+static kr_status kr_engine_open_events(kr_engine *engine, const char *home,
+                                       const kr_engine_mode *mode, kr_error *reterr) {
+  const kr_secret *key = kr_vault_chain_key(engine->vault);
+  KR_TRY(kr_engine_open_store_as(home, "events", mode, &engine->events_store, reterr));
+  if (mode->is_damaged)
+    return kr_events_open_damaged(engine->events_store, key, engine->uuid, &engine->events, reterr);
+  return kr_events_open(engine->events_store, key, engine->uuid, &engine->events, reterr);
+}
+
+static kr_status kr_engine_open_stores(kr_engine *engine, const char *home,
+                                       const kr_home_settings *settings, const kr_engine_mode *mode,
+                                       kr_error *reterr) {
+  KR_TRY(kr_engine_open_vault(engine, home, settings, mode, reterr));
+  if (mode->reterr_events == NULL)
+    return kr_engine_open_events(engine, home, mode, reterr);
+  /* A log that cannot be opened is damage to be told of; the vault is looked at all the same. */
+  kr_status status = kr_engine_open_events(engine, home, mode, mode->reterr_events);
+  return status == KR_NOMEM ? kr_fail_nomem(reterr) : KR_OK;
 }
 
 /*
@@ -69,7 +99,8 @@ static kr_status kr_engine_reconcile(kr_engine *engine, kr_error *reterr) {
   return status;
 }
 
-kr_status kr_engine_open(const kr_home_options *options, kr_engine **ret_engine, kr_error *reterr) {
+kr_status kr_engine_open_as(const kr_home_options *options, const kr_engine_mode *mode,
+                            kr_engine **ret_engine, kr_error *reterr) {
   kr_home_settings settings;
   KR_TRY(kr_home_settings_load(options->home, &settings, reterr));
   KR_CLEANUP(kr_engine_closep) kr_engine *engine = kr_heap_memory()->alloc(sizeof *engine);
@@ -83,12 +114,19 @@ kr_status kr_engine_open(const kr_home_options *options, kr_engine **ret_engine,
     return kr_fail_nomem(reterr);
   engine->has_mutex = true;
   KR_TRY(kr_secure_new(KR_SECURE_POOL_BYTES, &engine->pool, reterr));
-  KR_TRY(kr_engine_open_key(engine, options, &settings, reterr));
-  KR_TRY(kr_engine_open_stores(engine, options->home, &settings, reterr));
-  if (engine->keyring != NULL)
+  if (mode->keyring == NULL)
+    KR_TRY(kr_engine_open_key(engine, options, &settings, reterr));
+  engine->keyring = mode->keyring == NULL ? engine->own_keyring : mode->keyring;
+  KR_TRY(kr_engine_open_stores(engine, options->home, &settings, mode, reterr));
+  if (engine->keyring != NULL && !mode->is_read_only)
     KR_TRY(kr_engine_reconcile(engine, reterr));
   *ret_engine = KR_TAKE(engine);
   return KR_OK;
+}
+
+kr_status kr_engine_open(const kr_home_options *options, kr_engine **ret_engine, kr_error *reterr) {
+  const kr_engine_mode mode = {.is_read_only = false};
+  return kr_engine_open_as(options, &mode, ret_engine, reterr);
 }
 
 void kr_engine_close(kr_engine *engine) {
@@ -105,7 +143,7 @@ void kr_engine_close(kr_engine *engine) {
   kr_vault_free(engine->vault);
   kr_store_closep(&engine->events_store);
   kr_store_closep(&engine->vault_store);
-  kr_keyring_free(engine->keyring);
+  kr_keyring_free(engine->own_keyring);
   bool every_secret_was_freed_before = engine->pool == NULL || kr_secure_used(engine->pool) == 0;
   KR_ASSERT(every_secret_was_freed_before);
   kr_secure_free(engine->pool);

@@ -88,8 +88,9 @@ static kr_status kr_rekey_in_file(kr_rekey_change *change, kr_error *reterr) {
   change->old_keys = keys;
   change->new_keys = keys;
   KR_TRY(kr_rekey_run(change, reterr));
-  kr_keyring_free(engine->keyring);
-  engine->keyring = KR_TAKE(keys);
+  kr_keyring_free(engine->own_keyring);
+  engine->own_keyring = KR_TAKE(keys);
+  engine->keyring = engine->own_keyring;
   return KR_OK;
 }
 
@@ -105,8 +106,9 @@ static kr_status kr_rekey_from_file(kr_rekey_change *change, const char *file, k
   change->old_keys = engine->keyring;
   change->new_keys = keys;
   KR_TRY(kr_rekey_run(change, reterr));
-  kr_keyring_free(engine->keyring);
-  engine->keyring = KR_TAKE(keys);
+  kr_keyring_free(engine->own_keyring);
+  engine->own_keyring = KR_TAKE(keys);
+  engine->keyring = engine->own_keyring;
   engine->key_path = path;
   return KR_OK;
 }

@@ -16,9 +16,8 @@ static kr_status kr_event_body(const kr_event_head *head, kr_str json, kr_buf *o
   return kr_wire_put_str(out, json);
 }
 
-/* Write the record with its MAC and chain value; advances the head. */
-static kr_status kr_event_put(const kr_events *events, kr_store_txn *txn, kr_events_head *log,
-                              const kr_event_head *head, kr_str json, kr_error *reterr) {
+kr_status kr_event_put(const kr_events *events, kr_store_txn *txn, kr_events_head *log,
+                       const kr_event_head *head, kr_str json, kr_error *reterr) {
   KR_CLEANUP(kr_buf_done) kr_buf body = KR_BUF_INIT(KR_EVENT_RECORD_BYTES, NULL);
   KR_CLEANUP(kr_buf_done) kr_buf record = KR_BUF_INIT(KR_EVENT_RECORD_BYTES, NULL);
   kr_event_place place = kr_event_place_record(head->sequence);
@@ -38,8 +37,8 @@ static kr_status kr_event_put(const kr_events *events, kr_store_txn *txn, kr_eve
   return status;
 }
 
-static kr_status kr_event_index(const kr_events *events, kr_store_txn *txn,
-                                const kr_event_head *head, kr_error *reterr) {
+kr_status kr_event_index(const kr_events *events, kr_store_txn *txn, const kr_event_head *head,
+                         kr_error *reterr) {
   KR_CLEANUP(kr_buf_done) kr_buf number = KR_BUF_INIT(64, NULL);
   kr_event_place by_id = kr_event_place_by_id(head->org_id, kr_str_cstr(head->id));
   kr_event_place by_org = kr_event_place_by_org(head->org_id, head->sequence);

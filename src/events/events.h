@@ -14,6 +14,7 @@
 #define KR_EVENTS_EVENTS_H
 
 #include "base/clock.h"
+#include "base/damage.h"
 #include "base/span.h"
 #include "crypto/record_mac.h"
 #include "redact/record.h"
@@ -39,6 +40,11 @@ kr_status kr_events_create(kr_store_txn *txn, const kr_secret *chain_key,
 /** chain_key NULL: keyless; reads are unverified, appends KR_UNTRUSTED. Both outlive the log. */
 kr_status kr_events_open(kr_store *store, const kr_secret *chain_key, const uint8_t store_uuid[16],
                          kr_events **ret_events, kr_error *reterr) KR_MUST_USE;
+
+/** The same for a log that may be damaged: nothing is looked at. Needs the key. */
+kr_status kr_events_open_damaged(kr_store *store, const kr_secret *chain_key,
+                                 const uint8_t store_uuid[16], kr_events **ret_events,
+                                 kr_error *reterr) KR_MUST_USE;
 void kr_events_free(kr_events *events);
 KR_DEFINE_FREEP(kr_events_freep, kr_events, kr_events_free)
 
@@ -97,5 +103,37 @@ kr_status kr_events_reconcile(kr_events *events, int64_t now_ms, int64_t min_age
 
 /** Walk all records and the chain. KR_CORRUPT names the first bad sequence. */
 kr_status kr_events_verify(kr_events *events, uint64_t *ret_n_events, kr_error *reterr) KR_MUST_USE;
+
+/** Where the log ends: the last sequence (0: empty), its chain value, intents without an event. */
+typedef struct kr_events_anchor {
+  uint64_t sequence;
+  uint8_t chain[KR_MAC_BYTES];
+  uint64_t n_intents;
+  uint64_t n_pending;
+} kr_events_anchor;
+kr_status kr_events_end(kr_events *events, kr_events_anchor *ret_anchor,
+                        kr_error *reterr) KR_MUST_USE;
+
+/** The chain value of one event; KR_NOT_FOUND (reterr not filled) when there is none. */
+kr_status kr_events_chain_at(kr_events *events, uint64_t sequence, uint8_t out[KR_MAC_BYTES],
+                             kr_error *reterr) KR_MUST_USE;
+
+typedef struct kr_events_counts { /* of good records */
+  uint64_t events;
+  uint64_t intents;
+  uint64_t records; /* all that were looked at */
+} kr_events_counts;
+
+/**
+ * Walk the whole log and go on after damage: head, events in order with their
+ * chain and their entries in the indexes, intents. KR_OK says that the walk came
+ * to its end. Good events and intents are visited; indexes are not.
+ */
+kr_status kr_events_survey(kr_events *events, const kr_survey *survey, kr_events_counts *ret_counts,
+                           kr_error *reterr) KR_MUST_USE;
+
+/** Write what is good of a damaged log into an empty store; see kr_vault_salvage. */
+kr_status kr_events_salvage(kr_events *events, kr_store *to, const kr_survey *survey,
+                            kr_events_counts *ret_counts, kr_error *reterr) KR_MUST_USE;
 
 #endif

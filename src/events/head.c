@@ -230,6 +230,42 @@ kr_status kr_events_open(kr_store *store, const kr_secret *chain_key, const uint
   return KR_OK;
 }
 
+kr_status kr_events_open_damaged(kr_store *store, const kr_secret *chain_key,
+                                 const uint8_t store_uuid[16], kr_events **ret_events,
+                                 kr_error *reterr) {
+  kr_events *events = kr_heap_memory()->alloc(sizeof *events);
+  if (events == NULL)
+    return kr_fail_nomem(reterr);
+  *events = (kr_events){.store = store, .key = chain_key};
+  memcpy(events->uuid, store_uuid, sizeof events->uuid);
+  *ret_events = events;
+  return KR_OK;
+}
+
+kr_status kr_events_end(kr_events *events, kr_events_anchor *ret_anchor, kr_error *reterr) {
+  KR_CLEANUP(kr_store_abortp) kr_store_txn *txn = NULL;
+  kr_events_head head;
+  KR_TRY(kr_store_begin(events->store, KR_STORE_READ, &txn, reterr));
+  KR_TRY(kr_events_head_read(events, txn, &head, reterr));
+  *ret_anchor = (kr_events_anchor){
+      .sequence = head.n_events, .n_intents = head.n_intents, .n_pending = head.n_pending};
+  memcpy(ret_anchor->chain, head.chain, sizeof ret_anchor->chain);
+  return KR_OK;
+}
+
+kr_status kr_events_chain_at(kr_events *events, uint64_t sequence, uint8_t out[KR_MAC_BYTES],
+                             kr_error *reterr) {
+  KR_CLEANUP(kr_store_abortp) kr_store_txn *txn = NULL;
+  kr_event_place place = kr_event_place_record(sequence);
+  kr_event_record record = {0};
+  kr_str bytes = {0};
+  KR_TRY(kr_store_begin(events->store, KR_STORE_READ, &txn, reterr));
+  KR_TRY(kr_store_get(txn, kr_event_place_str(&place), &bytes, reterr));
+  KR_TRY(kr_event_parse(events, sequence, bytes, &record, reterr));
+  memcpy(out, record.chain.ptr, record.chain.len);
+  return KR_OK;
+}
+
 void kr_events_free(kr_events *events) {
   if (events != NULL)
     kr_heap_memory()->release(events, sizeof *events);

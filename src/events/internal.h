@@ -5,6 +5,7 @@
  *   head.c     store keys, head record, index entries     append.c   events in
  *   read.c     events out                                 intents.c  intents, reconcile
  *   process.c  which process, and is it still alive       verify.c   the walk over everything
+ *   survey.c   the same past damage
  */
 #ifndef KR_EVENTS_INTERNAL_H
 #define KR_EVENTS_INTERNAL_H
@@ -77,6 +78,16 @@ kr_status kr_events_need_key(const kr_events *events, kr_error *reterr) KR_MUST_
 kr_status kr_events_corrupt(kr_error *reterr, const char *format, ...) KR_PRINTF(2, 3);
 bool kr_event_id_is_valid(kr_str id);
 
+/* ---- append.c ---- */
+
+/** Write the record with its MAC and chain value; advances the head. */
+kr_status kr_event_put(const kr_events *events, kr_store_txn *txn, kr_events_head *log,
+                       const kr_event_head *head, kr_str json, kr_error *reterr) KR_MUST_USE;
+
+/** Write both index entries. KR_EXISTS: an event of this id is there. */
+kr_status kr_event_index(const kr_events *events, kr_store_txn *txn, const kr_event_head *head,
+                         kr_error *reterr) KR_MUST_USE;
+
 /* ---- read.c ---- */
 
 typedef struct kr_event_record {
@@ -93,6 +104,16 @@ kr_status kr_event_parse(const kr_events *events, uint64_t sequence, kr_str byte
 /** The sequence an id index entry names; KR_NOT_FOUND (reterr not filled). */
 kr_status kr_event_by_id(const kr_events *events, kr_store_txn *txn, uint32_t org_id, kr_str id,
                          uint64_t *ret_sequence, kr_error *reterr) KR_MUST_USE;
+
+/* ---- verify.c ---- */
+
+/** Both index entries of an event lead to it; KR_CORRUPT otherwise. */
+kr_status kr_event_check_index(const kr_events *events, kr_store_txn *txn,
+                               const kr_event_head *event, kr_error *reterr) KR_MUST_USE;
+
+/** An intent is either pending or settled by an event; KR_CORRUPT otherwise. */
+kr_status kr_intent_check_settled(const kr_events *events, kr_store_txn *txn, uint32_t org_id,
+                                  kr_str id, kr_error *reterr) KR_MUST_USE;
 
 /* ---- process.c ---- */
 

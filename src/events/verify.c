@@ -31,21 +31,21 @@ static kr_status kr_walk_pass(kr_events_walk *walk, kr_str prefix, kr_events_ste
   return status == KR_NOT_FOUND ? KR_OK : status;
 }
 
-/* Both index entries of an event lead to it. */
-static kr_status kr_walk_index(kr_events_walk *walk, const kr_event_head *event, kr_error *reterr) {
+kr_status kr_event_check_index(const kr_events *events, kr_store_txn *txn,
+                               const kr_event_head *event, kr_error *reterr) {
   uint64_t sequence = 0;
   kr_str bytes = {0};
   kr_str payload = {0};
-  kr_status status = kr_event_by_id(walk->events, walk->txn, event->org_id, kr_str_cstr(event->id),
-                                    &sequence, reterr);
+  kr_status status =
+      kr_event_by_id(events, txn, event->org_id, kr_str_cstr(event->id), &sequence, reterr);
   bool is_ok = status == KR_OK && sequence == event->sequence;
   if (status != KR_OK && status != KR_NOT_FOUND && status != KR_CORRUPT)
     return status;
   kr_event_place by_org = kr_event_place_by_org(event->org_id, event->sequence);
-  status = kr_store_get(walk->txn, kr_event_place_str(&by_org), &bytes, reterr);
+  status = kr_store_get(txn, kr_event_place_str(&by_org), &bytes, reterr);
   if (status == KR_OK)
-    status = kr_record_mac_open(walk->events->key, KR_DOMAIN_EVENT_BY_ORG,
-                                kr_event_place_str(&by_org), bytes, &payload, reterr);
+    status = kr_record_mac_open(events->key, KR_DOMAIN_EVENT_BY_ORG, kr_event_place_str(&by_org),
+                                bytes, &payload, reterr);
   if (status != KR_OK && status != KR_NOT_FOUND && status != KR_CORRUPT)
     return status;
   if (is_ok && status == KR_OK && payload.len == 0)
@@ -67,7 +67,7 @@ static kr_status kr_walk_event(kr_events_walk *walk, kr_str at, kr_str bytes, kr
     return kr_events_corrupt(reterr, "event %llu does not follow from the one before it", number);
   if (sequence > walk->head.n_events)
     return kr_events_corrupt(reterr, "event %llu is beyond the head of the log", number);
-  return kr_walk_index(walk, &record.head, reterr);
+  return kr_event_check_index(walk->events, walk->txn, &record.head, reterr);
 }
 
 static kr_status kr_walk_count(kr_events_walk *walk, kr_str at, kr_str bytes, kr_error *reterr) {
@@ -78,24 +78,27 @@ static kr_status kr_walk_count(kr_events_walk *walk, kr_str at, kr_str bytes, kr
   return KR_OK;
 }
 
-/* An intent is either pending or settled by an event. */
-static kr_status kr_walk_intent(kr_events_walk *walk, kr_str at, kr_str bytes, kr_error *reterr) {
-  kr_str id = kr_str_skip(at, 2);
-  kr_intent_record record = {0};
+kr_status kr_intent_check_settled(const kr_events *events, kr_store_txn *txn, uint32_t org_id,
+                                  kr_str id, kr_error *reterr) {
   uint64_t sequence = 0;
   kr_str marker = {0};
-  KR_TRY(kr_intent_parse(walk->events, id, bytes, &record, reterr));
   kr_event_place pending = kr_event_place_pending(id);
-  kr_status by_event =
-      kr_event_by_id(walk->events, walk->txn, record.intent.org_id, id, &sequence, reterr);
+  kr_status by_event = kr_event_by_id(events, txn, org_id, id, &sequence, reterr);
   if (by_event != KR_OK && by_event != KR_NOT_FOUND)
     return by_event;
-  kr_status is_pending = kr_store_get(walk->txn, kr_event_place_str(&pending), &marker, reterr);
+  kr_status is_pending = kr_store_get(txn, kr_event_place_str(&pending), &marker, reterr);
   if (is_pending != KR_OK && is_pending != KR_NOT_FOUND)
     return is_pending;
   if ((by_event == KR_OK) == (is_pending == KR_OK))
     return kr_events_corrupt(reterr, "intent %.*s must be either pending or settled", KR_FMT(id));
   return KR_OK;
+}
+
+static kr_status kr_walk_intent(kr_events_walk *walk, kr_str at, kr_str bytes, kr_error *reterr) {
+  kr_str id = kr_str_skip(at, 2);
+  kr_intent_record record = {0};
+  KR_TRY(kr_intent_parse(walk->events, id, bytes, &record, reterr));
+  return kr_intent_check_settled(walk->events, walk->txn, record.intent.org_id, id, reterr);
 }
 
 static kr_status kr_walk_pending(kr_events_walk *walk, kr_str at, kr_str bytes, kr_error *reterr) {

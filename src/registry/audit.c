@@ -12,19 +12,15 @@
 
 #define KR_AUDIT_PAYLOAD_BYTES (96u * 1024u) /* above 3 + 3 * KR_AUDIT_CHANGES_MAX full fields */
 
-typedef struct kr_audit_place {
-  uint8_t bytes[2 + 8];
-} kr_audit_place;
-
-static kr_audit_place kr_audit_place_of(uint64_t sequence) {
+kr_audit_place kr_audit_place_of(uint64_t sequence) {
   kr_audit_place place = {{'r', 'e'}};
   for (size_t i = 0; i < 8; i++)
     place.bytes[2 + i] = (uint8_t)(sequence >> (8 * (7 - i)));
   return place;
 }
 
-static kr_status kr_audit_count(const kr_registry *registry, kr_store_txn *txn, uint64_t *ret_count,
-                                kr_error *reterr) {
+kr_status kr_audit_count(const kr_registry *registry, kr_store_txn *txn, uint64_t *ret_count,
+                         kr_error *reterr) {
   kr_str payload = {0};
   kr_status status = kr_registry_get(registry, txn, KR_DOMAIN_AUDIT_HEAD, KR_STR("ra"),
                                      "the head of the audit", &payload, reterr);
@@ -87,8 +83,8 @@ static kr_status kr_audit_body(const kr_audit_entry *entry, kr_buf *out) {
   return KR_OK;
 }
 
-static kr_status kr_audit_put_head(const kr_registry *registry, kr_store_txn *txn, uint64_t count,
-                                   kr_error *reterr) {
+kr_status kr_audit_put_head(const kr_registry *registry, kr_store_txn *txn, uint64_t count,
+                            kr_error *reterr) {
   KR_CLEANUP(kr_buf_done) kr_buf head = KR_BUF_INIT(64, NULL);
   KR_TRY(kr_buf_explain(&head, kr_wire_put_u64(&head, count), "the audit", reterr));
   return kr_registry_put(registry, txn, KR_DOMAIN_AUDIT_HEAD, KR_STR("ra"), kr_buf_str(&head),
@@ -137,6 +133,12 @@ static kr_status kr_audit_parse(kr_str payload, uint64_t sequence, kr_audit_entr
   return KR_OK;
 }
 
+static kr_status kr_audit_visit_none(void *ctx, const kr_audit_entry *entry) {
+  (void)ctx;
+  (void)entry;
+  return KR_OK;
+}
+
 static kr_status kr_audit_visit_one(const kr_registry *registry, uint64_t sequence, kr_str at,
                                     kr_str record, kr_audit_visit visit, void *ctx,
                                     kr_error *reterr) {
@@ -154,6 +156,11 @@ static kr_status kr_audit_visit_one(const kr_registry *registry, uint64_t sequen
   KR_TRY(status);
   KR_TRY(kr_audit_parse(payload, sequence, &entry, changes, reterr));
   return visit(ctx, &entry);
+}
+
+kr_status kr_audit_check_record(const kr_registry *registry, uint64_t sequence, kr_str at,
+                                kr_str record, kr_error *reterr) {
+  return kr_audit_visit_one(registry, sequence, at, record, kr_audit_visit_none, NULL, reterr);
 }
 
 kr_status kr_registry_audit_each(const kr_registry *registry, kr_store_txn *txn, uint64_t from,

@@ -20,6 +20,23 @@ kr_status kr_registry_get(const kr_registry *registry, kr_store_txn *txn, kr_str
                           kr_str place, const char *what, kr_str *ret_payload,
                           kr_error *reterr) KR_MUST_USE;
 
+typedef struct kr_audit_place {
+  uint8_t bytes[2 + 8];
+} kr_audit_place;
+
+kr_audit_place kr_audit_place_of(uint64_t sequence);
+
+/** What the head of the audit says; 0 when there is none yet. */
+kr_status kr_audit_count(const kr_registry *registry, kr_store_txn *txn, uint64_t *ret_count,
+                         kr_error *reterr) KR_MUST_USE;
+
+kr_status kr_audit_put_head(const kr_registry *registry, kr_store_txn *txn, uint64_t count,
+                            kr_error *reterr) KR_MUST_USE;
+
+/** KR_CORRUPT when it is not the entry of this sequence, whole. */
+kr_status kr_audit_check_record(const kr_registry *registry, uint64_t sequence, kr_str at,
+                                kr_str record, kr_error *reterr) KR_MUST_USE;
+
 kr_status kr_registry_corrupt(kr_error *reterr, const char *format, ...) KR_PRINTF(2, 3);
 
 #endif

@@ -9,6 +9,7 @@
 #define KR_REGISTRY_REGISTRY_H
 
 #include "base/clock.h"
+#include "base/damage.h"
 #include "crypto/record_mac.h"
 #include "store/store.h"
 #include "json/json.h"
@@ -60,5 +61,20 @@ kr_status kr_registry_audit_append(const kr_registry *registry, kr_store_txn *tx
 typedef kr_status (*kr_audit_visit)(void *ctx, const kr_audit_entry *entry);
 kr_status kr_registry_audit_each(const kr_registry *registry, kr_store_txn *txn, uint64_t from,
                                  kr_audit_visit visit, void *ctx, kr_error *reterr) KR_MUST_USE;
+
+typedef struct kr_registry_counts { /* of good records */
+  uint64_t settings;
+  uint64_t entries; /* of the audit */
+  uint64_t records; /* all that were looked at */
+} kr_registry_counts;
+
+/** Walk settings and audit, on past damage; KR_OK says that the walk came to its end. */
+kr_status kr_registry_survey(const kr_registry *registry, kr_store *store, const kr_survey *survey,
+                             kr_registry_counts *ret_counts, kr_error *reterr) KR_MUST_USE;
+
+/** Write what is good of them into another store; see kr_vault_salvage. */
+kr_status kr_registry_salvage(const kr_registry *registry, kr_store *from, kr_store *to,
+                              const kr_survey *survey, kr_registry_counts *ret_counts,
+                              kr_error *reterr) KR_MUST_USE;
 
 #endif

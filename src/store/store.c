@@ -141,3 +141,16 @@ void kr_store_scan_end(kr_store_cursor *cursor) {
   cursor->txn->n_cursors--;
   cursor->txn->store->engine->scan_end(cursor);
 }
+
+kr_status kr_store_copy(kr_store *store, kr_str directory, kr_error *reterr) {
+  KR_ASSERT(store != NULL);
+  if (store->engine->copy == NULL)
+    return kr_fail(reterr, KR_UNSUPPORTED, "a store of the kind %s has no files to copy",
+                   store->engine->name);
+  return store->engine->copy(store, directory, reterr);
+}
+
+kr_status kr_store_compact(kr_store *store, kr_error *reterr) {
+  KR_ASSERT(store != NULL);
+  return store->engine->compact == NULL ? KR_OK : store->engine->compact(store, reterr);
+}

@@ -39,6 +39,8 @@ typedef struct kr_store_engine {
                     kr_store_cursor **ret_cursor, kr_error *reterr);
   kr_status (*next)(kr_store_cursor *cursor, kr_str *ret_key, kr_str *ret_value, kr_error *reterr);
   void (*scan_end)(kr_store_cursor *cursor);
+  kr_status (*copy)(kr_store *store, kr_str directory, kr_error *reterr); /* NULL: unsupported */
+  kr_status (*compact)(kr_store *store, kr_error *reterr); /* NULL: there is nothing to do */
 } kr_store_engine;
 
 /* Every implementation's structs begin with these; it sets what has no default here. */
@@ -119,5 +121,25 @@ kr_status kr_store_next(kr_store_cursor *cursor, kr_str *ret_key, kr_str *ret_va
                         kr_error *reterr) KR_MUST_USE;
 void kr_store_scan_end(kr_store_cursor *cursor);
 KR_DEFINE_FREEP(kr_store_scan_endp, kr_store_cursor, kr_store_scan_end)
+
+/**
+ * Write what the store holds now as a new store into a directory: one snapshot,
+ * whole, and nothing of what was removed or replaced before. Readers and
+ * writers go on meanwhile. The directory is made (0700) or empty; its one file,
+ * 0600, and itself are durable when KR_OK. On failure nothing is left. The
+ * thread has no transaction open. KR_EXISTS (something is there), KR_IO,
+ * KR_CORRUPT; KR_UNSUPPORTED for a store that is not kept in files.
+ */
+kr_status kr_store_copy(kr_store *store, kr_str directory, kr_error *reterr) KR_MUST_USE;
+
+/**
+ * Leave nothing of what was removed or replaced: the files are exchanged for a
+ * compact copy in one step. Writers of all processes wait meanwhile; who has the
+ * store open goes on, and reads and writes the new files from the next begin on.
+ * A transaction that is open keeps its snapshot. Killed at any instant, the
+ * store is whole. The thread has no transaction open. KR_IO, KR_CORRUPT,
+ * KR_UNSUPPORTED (the file system cannot exchange directories).
+ */
+kr_status kr_store_compact(kr_store *store, kr_error *reterr) KR_MUST_USE;
 
 #endif

@@ -7,6 +7,7 @@
  *   orgs.c      organizations                         secrets.c  metadata, set, delete, open
  *   value.c     framing and sealing of one value      names.c    rules for names and values
  *   rotate.c    another data key                      orgs_delete.c  an organization removed
+ *   survey.c    the walk over everything, past damage
  *
  * A change runs kr_change_begin(), kr_change_put()/remove() for each record,
  * kr_change_end(). If any step fails, the caller aborts the transaction: the
@@ -64,6 +65,16 @@ kr_vault_place kr_place_meta(uint32_t org_id, kr_str name, kr_str environment);
 kr_vault_place kr_place_values(uint32_t org_id);
 kr_vault_place kr_place_value(uint32_t org_id, kr_str name, kr_str environment, uint32_t version);
 
+/** The organization in the places "vk", "vm", "vs" and "vv", and what follows it. */
+bool kr_place_read_org(kr_str at, uint32_t *ret_org_id, kr_str *ret_rest);
+
+/** What follows the organization in the place of metadata: name, NUL, environment. */
+bool kr_place_read_secret(kr_str rest, kr_str *ret_name, kr_str *ret_environment);
+
+/** The same of a value: name, NUL, environment, NUL, version. */
+bool kr_place_read_value(kr_str rest, kr_str *ret_name, kr_str *ret_environment,
+                         uint32_t *ret_version);
+
 /* ---- keys.c ---- */
 
 typedef struct kr_vault_keys {
@@ -71,6 +82,7 @@ typedef struct kr_vault_keys {
   kr_secret *record; /* MACs of records */
   kr_secret *chain;  /* events */
   kr_secret *sum;    /* elements and masks of manifest sums */
+  kr_secret *backup; /* manifests of backups */
 } kr_vault_keys;
 
 /* What this process has checked. A generation below `high` is an older snapshot of a reader, or a
@@ -166,6 +178,13 @@ kr_status kr_value_seal(kr_vault *vault, const kr_secret *data_key, uint32_t key
                         kr_error *reterr) KR_MUST_USE;
 kr_status kr_value_open(kr_vault *vault, kr_store_txn *txn, const kr_value_name *name,
                         kr_str record, kr_secret **ret_value, kr_error *reterr) KR_MUST_USE;
+
+/** The id of the data key a value was sealed under; false when it is cut short. */
+bool kr_value_key_id(kr_str record, uint32_t *ret_key_id);
+
+/** The same as kr_value_open with the data key at hand; for walks over many values. */
+kr_status kr_value_open_with(kr_vault *vault, const kr_secret *data_key, const kr_value_name *name,
+                             kr_str record, kr_secret **ret_value, kr_error *reterr) KR_MUST_USE;
 
 /* ---- manifest.c ---- */
 

@@ -24,6 +24,7 @@
 #define KR_INFO_RECORD KR_STR("krosyn/v1/store/record-mac")
 #define KR_INFO_CHAIN KR_STR("krosyn/v1/store/event-chain")
 #define KR_INFO_SUM KR_STR("krosyn/v1/store/manifest-sum")
+#define KR_INFO_BACKUP KR_STR("krosyn/v1/store/backup")
 
 kr_status kr_vault_need_key(const kr_vault *vault, kr_error *reterr) {
   if (vault->has_key)
@@ -37,6 +38,7 @@ void kr_vault_keys_done(kr_vault_keys *keys) {
   kr_secret_free(keys->record);
   kr_secret_free(keys->chain);
   kr_secret_free(keys->sum);
+  kr_secret_free(keys->backup);
   *keys = (kr_vault_keys){0};
 }
 
@@ -45,7 +47,8 @@ static kr_status kr_keys_derive(kr_vault_keys *keys, const kr_secret *root, kr_s
   KR_TRY(kr_crypto_derive(root, KR_INFO_WRAP, pool, &keys->wrap, reterr));
   KR_TRY(kr_crypto_derive(root, KR_INFO_RECORD, pool, &keys->record, reterr));
   KR_TRY(kr_crypto_derive(root, KR_INFO_CHAIN, pool, &keys->chain, reterr));
-  return kr_crypto_derive(root, KR_INFO_SUM, pool, &keys->sum, reterr);
+  KR_TRY(kr_crypto_derive(root, KR_INFO_SUM, pool, &keys->sum, reterr));
+  return kr_crypto_derive(root, KR_INFO_BACKUP, pool, &keys->backup, reterr);
 }
 
 static kr_status kr_keys_check_value(const kr_secret *master, kr_str key_id, kr_secure *pool,
@@ -296,6 +299,20 @@ kr_status kr_vault_key_needed(kr_store *store, char out[KR_KEY_ID_BYTES + 1], kr
   KR_TRY(status);
   KR_TRY(kr_root_parse(bytes, &record, reterr));
   /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): a record that parsed has one */
+  memcpy(out, record.key_id.ptr, record.key_id.len);
+  out[record.key_id.len] = '\0';
+  return KR_OK;
+}
+
+kr_status kr_vault_key_id(kr_store_txn *txn, char out[KR_KEY_ID_BYTES + 1], kr_error *reterr) {
+  kr_vault_place place = kr_place_root();
+  kr_root_record record = {0};
+  kr_str bytes = {0};
+  kr_status status = kr_store_get(txn, kr_place_str(&place), &bytes, reterr);
+  if (status == KR_NOT_FOUND)
+    return kr_vault_corrupt(reterr, "the vault's root record is gone");
+  KR_TRY(status);
+  KR_TRY(kr_root_parse(bytes, &record, reterr));
   memcpy(out, record.key_id.ptr, record.key_id.len);
   out[record.key_id.len] = '\0';
   return KR_OK;

@@ -76,3 +76,30 @@ kr_vault_place kr_place_value(uint32_t org_id, kr_str name, kr_str environment, 
   kr_place_u32(&place, version);
   return place;
 }
+
+bool kr_place_read_org(kr_str at, uint32_t *ret_org_id, kr_str *ret_rest) {
+  kr_wire_reader reader = kr_wire_reader_init(at);
+  (void)kr_wire_get_bytes(&reader, 2);
+  *ret_org_id = kr_wire_get_u32(&reader);
+  *ret_rest = reader.rest;
+  return !reader.is_bad;
+}
+
+bool kr_place_read_secret(kr_str rest, kr_str *ret_name, kr_str *ret_environment) {
+  size_t end = kr_str_find(rest, kr_str_from("", 1), 0);
+  if (end == SIZE_MAX)
+    return false;
+  *ret_name = kr_str_slice(rest, 0, end);
+  *ret_environment = kr_str_skip(rest, end + 1);
+  return kr_vault_name_check(*ret_name, NULL) == KR_OK &&
+         kr_vault_environment_check(*ret_environment, NULL) == KR_OK;
+}
+
+bool kr_place_read_value(kr_str rest, kr_str *ret_name, kr_str *ret_environment,
+                         uint32_t *ret_version) {
+  if (rest.len < 1 + 4 || rest.ptr[rest.len - 5] != 0)
+    return false;
+  kr_wire_reader reader = kr_wire_reader_init(kr_str_skip(rest, rest.len - 4));
+  *ret_version = kr_wire_get_u32(&reader);
+  return kr_place_read_secret(kr_str_slice(rest, 0, rest.len - 5), ret_name, ret_environment);
+}

@@ -76,17 +76,18 @@ static kr_status kr_value_copy(kr_secure *pool, kr_str value, kr_secret **ret_va
   return KR_OK;
 }
 
-kr_status kr_value_open(kr_vault *vault, kr_store_txn *txn, const kr_value_name *name,
-                        kr_str record, kr_secret **ret_value, kr_error *reterr) {
-  KR_CLEANUP(kr_secret_freep) kr_secret *data_key = NULL;
+bool kr_value_key_id(kr_str record, uint32_t *ret_key_id) {
+  kr_wire_reader reader = kr_wire_reader_init(record);
+  *ret_key_id = kr_wire_get_u32(&reader);
+  return !reader.is_bad;
+}
+
+kr_status kr_value_open_with(kr_vault *vault, const kr_secret *data_key, const kr_value_name *name,
+                             kr_str record, kr_secret **ret_value, kr_error *reterr) {
   KR_CLEANUP(kr_secret_freep) kr_secret *plain = NULL;
   KR_CLEANUP(kr_buf_done) kr_buf aad = KR_BUF_INIT(KR_VALUE_AAD_BYTES, NULL);
   kr_wire_reader reader = kr_wire_reader_init(record);
   uint32_t key_id = kr_wire_get_u32(&reader);
-  if (reader.is_bad)
-    return kr_vault_corrupt(reterr, "secret %.*s, version %u, is cut short", KR_FMT(name->name),
-                            name->version);
-  KR_TRY(kr_data_key_open(vault, txn, name->org_id, key_id, &data_key, reterr));
   kr_status status = kr_value_aad(vault, name, key_id, &aad);
   if (status != KR_OK)
     return kr_buf_explain(&aad, status, "a stored secret", reterr);
@@ -98,4 +99,15 @@ kr_status kr_value_open(kr_vault *vault, kr_store_txn *txn, const kr_value_name 
                             KR_FMT(name->name), name->version);
   KR_TRY(status);
   return kr_value_copy(vault->pool, value, ret_value, reterr);
+}
+
+kr_status kr_value_open(kr_vault *vault, kr_store_txn *txn, const kr_value_name *name,
+                        kr_str record, kr_secret **ret_value, kr_error *reterr) {
+  KR_CLEANUP(kr_secret_freep) kr_secret *data_key = NULL;
+  uint32_t key_id = 0;
+  if (!kr_value_key_id(record, &key_id))
+    return kr_vault_corrupt(reterr, "secret %.*s, version %u, is cut short", KR_FMT(name->name),
+                            name->version);
+  KR_TRY(kr_data_key_open(vault, txn, name->org_id, key_id, &data_key, reterr));
+  return kr_value_open_with(vault, data_key, name, record, ret_value, reterr);
 }

@@ -40,6 +40,18 @@ kr_status kr_vault_create(kr_store_txn *txn, const kr_keyring *keyring, kr_secur
   return kr_head_write(vault, txn, &head, reterr);
 }
 
+kr_status kr_vault_open_damaged(kr_store *store, const kr_keyring *keyring, kr_secure *pool,
+                                kr_vault **ret_vault, kr_error *reterr) {
+  KR_CLEANUP(kr_vault_freep) kr_vault *vault = NULL;
+  KR_CLEANUP(kr_store_abortp) kr_store_txn *txn = NULL;
+  KR_TRY(kr_vault_new(pool, &vault, reterr));
+  vault->store = store;
+  KR_TRY(kr_store_begin(store, KR_STORE_READ, &txn, reterr));
+  KR_TRY(kr_vault_root_read(vault, txn, keyring, reterr));
+  *ret_vault = KR_TAKE(vault);
+  return KR_OK;
+}
+
 kr_status kr_vault_open(kr_store *store, const kr_keyring *keyring, kr_secure *pool,
                         kr_vault **ret_vault, kr_error *reterr) {
   KR_CLEANUP(kr_vault_freep) kr_vault *vault = NULL;
@@ -62,3 +74,12 @@ void kr_vault_uuid(const kr_vault *vault, uint8_t out[KR_VAULT_UUID_BYTES]) {
 
 const kr_secret *kr_vault_record_key(const kr_vault *vault) { return vault->keys.record; }
 const kr_secret *kr_vault_chain_key(const kr_vault *vault) { return vault->keys.chain; }
+const kr_secret *kr_vault_backup_key(const kr_vault *vault) { return vault->keys.backup; }
+
+kr_status kr_vault_head_generation(kr_vault *vault, kr_store_txn *txn, uint64_t *ret_generation,
+                                   kr_error *reterr) {
+  kr_vault_head head;
+  KR_TRY(kr_head_read(vault, txn, &head, reterr));
+  *ret_generation = head.generation;
+  return KR_OK;
+}

@@ -22,6 +22,7 @@
 #ifndef KR_VAULT_VAULT_H
 #define KR_VAULT_VAULT_H
 
+#include "base/damage.h"
 #include "store/store.h"
 #include "vault/keyring.h"
 
@@ -107,6 +108,10 @@ kr_status kr_vault_create(kr_store_txn *txn, const kr_keyring *keyring, kr_secur
  */
 kr_status kr_vault_open(kr_store *store, const kr_keyring *keyring, kr_secure *pool,
                         kr_vault **ret_vault, kr_error *reterr) KR_MUST_USE;
+
+/** The same for a vault that may be damaged: of its records, only the root record is looked at. */
+kr_status kr_vault_open_damaged(kr_store *store, const kr_keyring *keyring, kr_secure *pool,
+                                kr_vault **ret_vault, kr_error *reterr) KR_MUST_USE;
 void kr_vault_free(kr_vault *vault);
 KR_DEFINE_FREEP(kr_vault_freep, kr_vault, kr_vault_free)
 
@@ -120,6 +125,11 @@ void kr_vault_uuid(const kr_vault *vault, uint8_t out[KR_VAULT_UUID_BYTES]);
 /** Keys derived from the root key, for registry and events; NULL when keyless. Borrowed. */
 const kr_secret *kr_vault_record_key(const kr_vault *vault);
 const kr_secret *kr_vault_chain_key(const kr_vault *vault);
+const kr_secret *kr_vault_backup_key(const kr_vault *vault);
+
+/** The id of the master key that the vault in this store needs; needs no key. */
+kr_status kr_vault_key_id(kr_store_txn *txn, char out[KR_KEY_ID_BYTES + 1],
+                          kr_error *reterr) KR_MUST_USE;
 
 /* Organizations. Names: KR_INVALID with the rule; KR_EXISTS; KR_NOT_FOUND with the nearest name. */
 kr_status kr_vault_org_create(kr_vault *vault, kr_store_txn *txn, kr_str name, int64_t now_ms,
@@ -288,5 +298,36 @@ kr_status kr_vault_generation(kr_vault *vault, kr_store_txn *txn, const kr_org *
 /** Check every record of the organization against the manifest. KR_CORRUPT names what. */
 kr_status kr_vault_org_verify(kr_vault *vault, kr_store_txn *txn, const kr_org *org,
                               kr_error *reterr) KR_MUST_USE;
+
+/** What the head says: changes with every change of any organization. */
+kr_status kr_vault_head_generation(kr_vault *vault, kr_store_txn *txn, uint64_t *ret_generation,
+                                   kr_error *reterr) KR_MUST_USE;
+
+typedef struct kr_vault_counts { /* of good records */
+  uint64_t organizations;
+  uint64_t secrets;
+  uint64_t values;
+  uint64_t data_keys;
+  uint64_t records; /* all records looked at, damaged ones too */
+} kr_vault_counts;
+
+/**
+ * Walk everything the vault keeps, open every value, and go on after damage:
+ * head, organizations, manifests, data keys, metadata, values. KR_OK says that
+ * the walk came to its end, not that all is well. Good records are visited in
+ * the order: root, organizations, data keys, values, metadata; head and
+ * manifests are not (they tell of the others, and are made anew). Needs the key.
+ */
+kr_status kr_vault_survey(kr_vault *vault, const kr_survey *survey, kr_vault_counts *ret_counts,
+                          kr_error *reterr) KR_MUST_USE;
+
+/**
+ * Write what is good of a damaged vault into an empty store, with manifests and
+ * a head made anew. What is damaged, and what is good but had to be left behind
+ * (values whose metadata is lost), is told to survey->damaged; survey->good is
+ * not used. On failure the new store is of no use. Needs the key.
+ */
+kr_status kr_vault_salvage(kr_vault *vault, kr_store *to, const kr_survey *survey,
+                           kr_vault_counts *ret_counts, kr_error *reterr) KR_MUST_USE;
 
 #endif

@@ -7,6 +7,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.dont_write_bytecode = True
 
+import cases_copies  # noqa: E402
 import cases_custody  # noqa: E402
 import cases_home  # noqa: E402
 import cases_import  # noqa: E402
@@ -27,6 +28,7 @@ if __name__ == "__main__":
         cases_language,
         cases_work,
         cases_redact,
+        cases_copies,
         cases_custody,
         cases_import,
     ]

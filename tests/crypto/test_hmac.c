@@ -78,6 +78,26 @@ static void run_hmac_row(void **state) {
   }
 }
 
+/* Cut anywhere, the pieces give what the whole gives. */
+static void digest_of_pieces(void **state) {
+  (void)state;
+  uint8_t bytes[300];
+  uint8_t whole[KR_DIGEST_BYTES];
+  uint8_t pieces[KR_DIGEST_BYTES];
+  for (size_t i = 0; i < sizeof bytes; i++)
+    bytes[i] = (uint8_t)(i * 7);
+  assert_int_equal(kr_crypto_sha256(kr_str_from(bytes, sizeof bytes), whole, NULL), KR_OK);
+  for (size_t cut = 0; cut <= sizeof bytes; cut++) {
+    KR_CLEANUP(kr_digest_freep) kr_digest *digest = NULL;
+    assert_int_equal(kr_digest_new(&digest, NULL), KR_OK);
+    assert_int_equal(kr_digest_add(digest, kr_str_from(bytes, cut), NULL), KR_OK);
+    assert_int_equal(kr_digest_add(digest, kr_str_from(bytes + cut, sizeof bytes - cut), NULL),
+                     KR_OK);
+    assert_int_equal(kr_digest_end(digest, pieces, NULL), KR_OK);
+    assert_memory_equal(whole, pieces, sizeof whole);
+  }
+}
+
 static void sha256_examples(void **state) {
   (void)state;
   static const struct {
@@ -218,9 +238,13 @@ static void equal_compares_every_byte(void **state) {
 int main(void) {
   enum { N_HMAC = sizeof hmac_rows / sizeof hmac_rows[0] };
   struct CMUnitTest tests[N_HMAC + 6] = {
-      cmocka_unit_test(sha256_examples),      cmocka_unit_test(hkdf_equals_openssl),
-      cmocka_unit_test(hkdf_known_answers),   cmocka_unit_test(hkdf_limit),
-      cmocka_unit_test(mac_frames_its_parts), cmocka_unit_test(equal_compares_every_byte),
+      cmocka_unit_test(digest_of_pieces),
+      cmocka_unit_test(sha256_examples),
+      cmocka_unit_test(hkdf_equals_openssl),
+      cmocka_unit_test(hkdf_known_answers),
+      cmocka_unit_test(hkdf_limit),
+      cmocka_unit_test(mac_frames_its_parts),
+      cmocka_unit_test(equal_compares_every_byte),
   };
   for (size_t i = 0; i < N_HMAC; i++)
     tests[6 + i] = (struct CMUnitTest){.name = hmac_rows[i].name,

@@ -381,10 +381,131 @@ static void outlives_closing(void **state) {
   assert_true(store_has(*state, KR_STR("l"), KR_STR("2")));
 }
 
+static kr_store *copy_of(kr_store *store) {
+  kr_error error = {.message = ""};
+  if (kr_store_copy(store, kr_str_cstr(subject->place_of_copy()), &error) != KR_OK)
+    fail_msg("%s", error.message);
+  return subject->open_copy();
+}
+
+static void copies_are_unsupported(kr_store *store) {
+  kr_error error = {.status = KR_OK};
+  assert_int_equal(kr_store_copy(store, KR_STR("somewhere"), &error), KR_UNSUPPORTED);
+  assert_int_equal(error.status, KR_UNSUPPORTED);
+}
+
+static void copy_is_what_was_there(void **state) {
+  if (subject->place_of_copy == NULL) {
+    copies_are_unsupported(*state);
+    return;
+  }
+  char name[16];
+  for (int i = 0; i < 500; i++) {
+    (void)snprintf(name, sizeof name, "k%d", i);
+    store_put_one(*state, kr_str_cstr(name), kr_str_cstr(name));
+  }
+  kr_store_txn *txn = begin(*state, KR_STORE_WRITE);
+  for (int i = 0; i < 500; i += 2) {
+    (void)snprintf(name, sizeof name, "k%d", i);
+    assert_int_equal(kr_store_remove(txn, kr_str_cstr(name), NULL), KR_OK);
+  }
+  assert_int_equal(kr_store_commit(txn, NULL), KR_OK);
+  kr_store *copy = copy_of(*state);
+  store_put_one(*state, KR_STR("k1"), KR_STR("later"));
+  for (int i = 0; i < 500; i++) {
+    (void)snprintf(name, sizeof name, "k%d", i);
+    assert_int_equal(store_has(copy, kr_str_cstr(name), kr_str_cstr(name)), i % 2 == 1);
+  }
+  store_put_one(copy, KR_STR("k1"), KR_STR("of the copy"));
+  assert_true(store_has(*state, KR_STR("k1"), KR_STR("later")));
+  subject->dispose_copy(copy);
+}
+
+static void copy_of_nothing_is_empty(void **state) {
+  if (subject->place_of_copy == NULL) {
+    copies_are_unsupported(*state);
+    return;
+  }
+  kr_store *copy = copy_of(*state);
+  assert_true(store_lacks(copy, KR_STR("k")));
+  store_put_one(copy, KR_STR("k"), KR_STR("1"));
+  assert_true(store_has(copy, KR_STR("k"), KR_STR("1")));
+  subject->dispose_copy(copy);
+}
+
+static void copy_never_replaces(void **state) {
+  if (subject->place_of_copy == NULL) {
+    copies_are_unsupported(*state);
+    return;
+  }
+  store_put_one(*state, KR_STR("k"), KR_STR("1"));
+  kr_store *copy = copy_of(*state);
+  kr_error error = {.status = KR_OK};
+  assert_int_equal(kr_store_copy(*state, kr_str_cstr(subject->place_of_copy()), &error), KR_EXISTS);
+  assert_true(store_has(copy, KR_STR("k"), KR_STR("1")));
+  subject->dispose_copy(copy);
+}
+
+enum { PAIRS = 400 };
+
+/* "a" and "b" change together, always to the same. */
+static void *write_pairs(void *argument) {
+  char value[16];
+  for (int i = 0; i < PAIRS; i++) {
+    kr_store_txn *txn = begin(argument, KR_STORE_WRITE);
+    (void)snprintf(value, sizeof value, "%d", i);
+    assert_int_equal(kr_store_put(txn, KR_STR("a"), kr_str_cstr(value), NULL), KR_OK);
+    assert_int_equal(kr_store_put(txn, KR_STR("z"), kr_str_cstr(value), NULL), KR_OK);
+    assert_int_equal(kr_store_commit(txn, NULL), KR_OK);
+  }
+  return NULL;
+}
+
+static void copies_while_others_write(void **state) {
+  if (subject->place_of_copy == NULL) {
+    copies_are_unsupported(*state);
+    return;
+  }
+  pthread_t writer;
+  store_put_one(*state, KR_STR("a"), KR_STR("-"));
+  store_put_one(*state, KR_STR("z"), KR_STR("-"));
+  assert_int_equal(pthread_create(&writer, NULL, write_pairs, *state), 0);
+  for (int i = 0; i < 10; i++) {
+    kr_store *copy = copy_of(*state);
+    kr_store_txn *txn = begin(copy, KR_STORE_READ);
+    kr_str a = {NULL, 0};
+    kr_str z = {NULL, 0};
+    assert_int_equal(kr_store_get(txn, KR_STR("a"), &a, NULL), KR_OK);
+    assert_int_equal(kr_store_get(txn, KR_STR("z"), &z, NULL), KR_OK);
+    assert_true(kr_str_equal(a, z));
+    kr_store_abort(txn);
+    subject->dispose_copy(copy);
+  }
+  assert_int_equal(pthread_join(writer, NULL), 0);
+}
+
+static void compacting_changes_nothing_that_is_there(void **state) {
+  char name[16];
+  for (int i = 0; i < 200; i++) {
+    (void)snprintf(name, sizeof name, "k%d", i);
+    store_put_one(*state, kr_str_cstr(name), kr_str_cstr(name));
+  }
+  for (int round = 0; round < 3; round++) {
+    assert_int_equal(kr_store_compact(*state, NULL), KR_OK);
+    for (int i = 0; i < 200; i++) {
+      (void)snprintf(name, sizeof name, "k%d", i);
+      assert_true(store_has(*state, kr_str_cstr(name), kr_str_cstr(name)));
+    }
+    store_put_one(*state, KR_STR("k0"), KR_STR("k0"));
+    store_put_one(*state, KR_STR("more"), kr_str_from("012", (size_t)round));
+  }
+  assert_true(store_has(*state, KR_STR("more"), KR_STR("01")));
+}
+
 int store_conformance(const store_subject *of) {
   subject = of;
 #define WITH_STORE(function) cmocka_unit_test_setup_teardown(function, make, dispose)
-  enum { N_SCANS = sizeof scan_rows / sizeof scan_rows[0], N_OTHERS = 10 };
+  enum { N_SCANS = sizeof scan_rows / sizeof scan_rows[0], N_OTHERS = 15 };
   struct CMUnitTest tests[N_OTHERS + N_SCANS] = {
       WITH_STORE(put_get_replace_remove),
       WITH_STORE(put_new_never_replaces),
@@ -396,6 +517,11 @@ int store_conformance(const store_subject *of) {
       WITH_STORE(read_transactions_do_not_write),
       WITH_STORE(equals_an_array),
       WITH_STORE(outlives_closing),
+      WITH_STORE(copy_is_what_was_there),
+      WITH_STORE(copy_of_nothing_is_empty),
+      WITH_STORE(copy_never_replaces),
+      WITH_STORE(copies_while_others_write),
+      WITH_STORE(compacting_changes_nothing_that_is_there),
   };
   for (size_t i = 0; i < N_SCANS; i++)
     tests[N_OTHERS + i] = (struct CMUnitTest){.name = scan_rows[i].name,

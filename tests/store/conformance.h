@@ -14,6 +14,9 @@ typedef struct store_subject {
   kr_store *(*make)(void);                /* empty; replaces the one before */
   kr_store *(*reopen)(kr_store *closing); /* NULL: nothing lasts */
   void (*dispose)(kr_store *store);
+  const char *(*place_of_copy)(void); /* nothing is there; NULL: copies are unsupported */
+  kr_store *(*open_copy)(void);
+  void (*dispose_copy)(kr_store *copy); /* and remove it */
 } store_subject;
 
 /** Run the suite; returns the number of failed tests. */

@@ -36,7 +36,7 @@ const char *place_of(const char *name) {
 
 void place_clear(const char *path) {
   char file[600];
-  static const char *const names[] = {"data.mdb", "lock.mdb", "other"};
+  static const char *const names[] = {"data.mdb", "lock.mdb", "exchange.flag", "other"};
   (void)chmod(path, 0700);
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
     (void)snprintf(file, sizeof file, "%s/%s", path, names[i]);

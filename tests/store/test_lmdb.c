@@ -14,6 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -34,8 +36,22 @@ static void dispose(kr_store *store) {
   place_clear(place_of("suite"));
 }
 
-static const store_subject lmdb_subject = {
-    .name = "lmdb", .make = make, .reopen = reopen, .dispose = dispose};
+static const char *place_of_copy(void) { return place_of("copy"); }
+
+static kr_store *open_copy(void) { return reopen_at(place_of_copy()); }
+
+static void dispose_copy(kr_store *store) {
+  kr_store_close(store);
+  place_clear(place_of_copy());
+}
+
+static const store_subject lmdb_subject = {.name = "lmdb",
+                                           .make = make,
+                                           .reopen = reopen,
+                                           .dispose = dispose,
+                                           .place_of_copy = place_of_copy,
+                                           .open_copy = open_copy,
+                                           .dispose_copy = dispose_copy};
 
 static void assert_open_fails(const char *path, const kr_store_lmdb_options *options,
                               kr_status expected, const char *in_message) {
@@ -586,6 +602,220 @@ static void the_map_grows_under_threads(void **state) {
   place_clear(path);
 }
 
+static bool file_holds(const char *path, const char *text) {
+  char file[600];
+  size_t len = 0;
+  (void)snprintf(file, sizeof file, "%s/data.mdb", path);
+  uint8_t *bytes = file_bytes(file, &len);
+  bool holds = kr_str_find(kr_str_from(bytes, len), kr_str_cstr(text), 0) != SIZE_MAX;
+  free(bytes);
+  return holds;
+}
+
+enum { REPLACED = 40 };
+
+static size_t count_replaced(const char *path) {
+  char text[40];
+  size_t n = 0;
+  for (int i = 0; i < REPLACED; i++) {
+    (void)snprintf(text, sizeof text, "value-number-%d-replaced", i);
+    n += file_holds(path, text);
+  }
+  return n;
+}
+
+static void copies_hold_nothing_removed(void **state) {
+  (void)state;
+  char text[40];
+  kr_store *store = create_at(place_of("a"));
+  for (int i = 0; i < REPLACED; i++) {
+    (void)snprintf(text, sizeof text, "value-number-%d-replaced", i);
+    store_put_one(store, KR_STR("k"), kr_str_cstr(text));
+  }
+  store_put_one(store, KR_STR("k"), KR_STR("value-that-is-live"));
+  assert_int_equal(kr_store_copy(store, kr_str_cstr(place_of("copy")), NULL), KR_OK);
+  kr_store_close(store);
+  assert_int_not_equal(count_replaced(place_of("a")), 0);
+  assert_int_equal(count_replaced(place_of("copy")), 0);
+  assert_true(file_holds(place_of("copy"), "value-that-is-live"));
+  assert_int_equal(mode_of(place_of("copy"), "."), 0700);
+  assert_int_equal(mode_of(place_of("copy"), "data.mdb"), 0600);
+  place_clear(place_of("a"));
+  place_clear(place_of("copy"));
+}
+
+/* Removed from the middle of a page that goes on: LMDB leaves the bytes in its unused part. */
+static void copies_hold_no_rest_of_a_page(void **state) {
+  (void)state;
+  static char value[3000];
+  char text[64];
+  kr_store *store = create_at(place_of("a"));
+  kr_store_txn *txn = NULL;
+  assert_int_equal(kr_store_begin(store, KR_STORE_WRITE, &txn, NULL), KR_OK);
+  for (int i = 0; i < REPLACED; i++) {
+    (void)snprintf(text, sizeof text, "value-number-%d-replaced", i);
+    assert_int_equal(kr_store_put(txn, kr_str_cstr(text), kr_str_cstr(text), NULL), KR_OK);
+  }
+  for (int i = 0; i < REPLACED; i++) {
+    (void)snprintf(text, sizeof text, "value-number-%d-replaced", i);
+    assert_int_equal(kr_store_remove(txn, kr_str_cstr(text), NULL), KR_OK);
+  }
+  /* On overflow pages: a longer one before, then a shorter one. */
+  memset(value, 'L', sizeof value);
+  assert_int_equal(kr_store_put(txn, KR_STR("long"), kr_str_from(value, sizeof value), NULL),
+                   KR_OK);
+  assert_int_equal(kr_store_put(txn, KR_STR("live"), KR_STR("value-that-is-live"), NULL), KR_OK);
+  assert_int_equal(kr_store_commit(txn, NULL), KR_OK);
+  assert_int_equal(kr_store_copy(store, kr_str_cstr(place_of("copy")), NULL), KR_OK);
+  kr_store_close(store);
+  assert_int_not_equal(count_replaced(place_of("a")), 0);
+  assert_int_equal(count_replaced(place_of("copy")), 0);
+  store = reopen_at(place_of("copy"));
+  assert_true(store_has(store, KR_STR("live"), KR_STR("value-that-is-live")));
+  assert_true(store_has(store, KR_STR("long"), kr_str_from(value, sizeof value)));
+  kr_store_close(store);
+  place_clear(place_of("a"));
+  place_clear(place_of("copy"));
+}
+
+static void compacting_leaves_nothing_removed(void **state) {
+  (void)state;
+  char text[40];
+  kr_store *store = create_at(place_of("a"));
+  for (int i = 0; i < REPLACED; i++) {
+    (void)snprintf(text, sizeof text, "value-number-%d-replaced", i);
+    store_put_one(store, KR_STR("k"), kr_str_cstr(text));
+  }
+  store_put_one(store, KR_STR("k"), KR_STR("value-that-is-live"));
+  assert_int_not_equal(count_replaced(place_of("a")), 0);
+  assert_int_equal(kr_store_compact(store, NULL), KR_OK);
+  assert_true(store_has(store, KR_STR("k"), KR_STR("value-that-is-live")));
+  kr_store_close(store);
+  assert_int_equal(count_replaced(place_of("a")), 0);
+  assert_true(file_holds(place_of("a"), "value-that-is-live"));
+  assert_int_equal(mode_of(place_of("a"), "."), 0700);
+  assert_int_equal(mode_of(place_of("a"), "data.mdb"), 0600);
+  place_clear(place_of("a"));
+}
+
+enum { COUNTERS = 2, COUNTS = 300 };
+
+static uint32_t counter_of(kr_store_txn *txn, kr_str name) {
+  kr_str found = {NULL, 0};
+  uint32_t count = 0;
+  if (kr_store_get(txn, name, &found, NULL) == KR_OK)
+    memcpy(&count, found.ptr, sizeof count);
+  return count;
+}
+
+/* Reads must never go back, and each write must build on the one before. */
+static int count_up(void *argument) {
+  kr_str name = kr_str_cstr(argument);
+  kr_store *store = reopen_at(place_of("a"));
+  uint32_t seen = 0;
+  for (uint32_t i = 1; i <= COUNTS; i++) {
+    kr_store_txn *txn = NULL;
+    if (kr_store_begin(store, KR_STORE_WRITE, &txn, NULL) != KR_OK)
+      return 1;
+    seen = counter_of(txn, name) + 1;
+    if (seen != i || kr_store_put(txn, name, kr_str_from(&seen, sizeof seen), NULL) != KR_OK ||
+        kr_store_commit(txn, NULL) != KR_OK)
+      return 2;
+    if (kr_store_begin(store, KR_STORE_READ, &txn, NULL) != KR_OK || counter_of(txn, name) != i)
+      return 3;
+    kr_store_abort(txn);
+  }
+  kr_store_close(store);
+  return 0;
+}
+
+static void others_go_on_while_files_are_replaced(void **state) {
+  (void)state;
+  char names[COUNTERS][8];
+  pid_t children[COUNTERS];
+  kr_store_close(create_at(place_of("a")));
+  for (int i = 0; i < COUNTERS; i++) {
+    (void)snprintf(names[i], sizeof names[i], "count%d", i);
+    children[i] = fork();
+    assert_true(children[i] >= 0);
+    if (children[i] == 0)
+      _exit(count_up(names[i]));
+  }
+  kr_store *store = reopen_at(place_of("a"));
+  kr_store_txn *txn = NULL;
+  uint32_t n_rounds = 0;
+  for (bool are_done = false; !are_done; n_rounds++) {
+    assert_int_equal(kr_store_compact(store, NULL), KR_OK);
+    assert_int_equal(kr_store_begin(store, KR_STORE_READ, &txn, NULL), KR_OK);
+    are_done = true;
+    for (int i = 0; i < COUNTERS; i++)
+      are_done = counter_of(txn, kr_str_cstr(names[i])) == COUNTS && are_done;
+    kr_store_abort(txn);
+    assert_true(n_rounds < 100000);
+    for (int i = 0; i < COUNTERS; i++) {
+      int result = 0;
+      /* One that has ended early would be waited for until the end of the test. */
+      if (children[i] > 0 && waitpid(children[i], &result, WNOHANG) == children[i]) {
+        assert_int_equal(result, 0);
+        children[i] = 0;
+      }
+    }
+  }
+  for (int i = 0; i < COUNTERS; i++)
+    if (children[i] > 0)
+      assert_int_equal(child_result(children[i]), 0);
+  kr_store_close(store);
+  assert_in_range(n_rounds, 2, 100000);
+  place_clear(place_of("a"));
+}
+
+/* The file may have some pages less than it needs. */
+static int copy_into_too_little(void *argument) {
+  kr_error error = {.status = KR_OK};
+  const struct rlimit limit = {.rlim_cur = 8192, .rlim_max = 8192};
+  kr_store *store = reopen_at(argument);
+  (void)signal(SIGXFSZ, SIG_IGN);
+  if (setrlimit(RLIMIT_FSIZE, &limit) != 0)
+    return 1;
+  kr_status status = kr_store_copy(store, kr_str_cstr(place_of("copy")), &error);
+  bool is_gone = access(place_of("copy"), F_OK) != 0;
+  return status == KR_IO && error.hint[0] != '\0' && is_gone ? 0 : 2;
+}
+
+static void a_copy_that_does_not_fit_leaves_nothing(void **state) {
+  (void)state;
+  kr_store *store = create_at(place_of("a"));
+  static const char page[4000];
+  char name[16];
+  for (int i = 0; i < 20; i++) {
+    (void)snprintf(name, sizeof name, "k%d", i);
+    store_put_one(store, kr_str_cstr(name), kr_str_from(page, sizeof page));
+  }
+  kr_store_close(store);
+  assert_int_equal(in_child(copy_into_too_little, (void *)(uintptr_t)place_of("a")), 0);
+  place_clear(place_of("a"));
+}
+
+/* A backup may lie where nothing can be written; and looking at it must not change it. */
+static void unshared_readers_leave_no_trace(void **state) {
+  (void)state;
+  const kr_store_lmdb_options unshared = {.is_read_only = true, .is_unshared = true};
+  char lock[600];
+  kr_store *store = create_at(place_of("a"));
+  store_put_one(store, KR_STR("k"), KR_STR("1"));
+  assert_int_equal(kr_store_copy(store, kr_str_cstr(place_of("copy")), NULL), KR_OK);
+  kr_store_close(store);
+  (void)snprintf(lock, sizeof lock, "%s/lock.mdb", place_of("copy"));
+  assert_int_equal(open_at(place_of("copy"), &unshared, &store, NULL), KR_OK);
+  assert_true(store_has(store, KR_STR("k"), KR_STR("1")));
+  kr_store_txn *txn = NULL;
+  assert_int_equal(kr_store_begin(store, KR_STORE_WRITE, &txn, NULL), KR_REFUSED);
+  kr_store_close(store);
+  assert_int_not_equal(access(lock, F_OK), 0);
+  place_clear(place_of("a"));
+  place_clear(place_of("copy"));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(modes_are_private),
@@ -604,6 +834,12 @@ int main(void) {
       cmocka_unit_test(the_map_grows),
       cmocka_unit_test(a_map_grown_elsewhere_is_adopted),
       cmocka_unit_test(the_map_grows_under_threads),
+      cmocka_unit_test(copies_hold_nothing_removed),
+      cmocka_unit_test(copies_hold_no_rest_of_a_page),
+      cmocka_unit_test(compacting_leaves_nothing_removed),
+      cmocka_unit_test(others_go_on_while_files_are_replaced),
+      cmocka_unit_test(a_copy_that_does_not_fit_leaves_nothing),
+      cmocka_unit_test(unshared_readers_leave_no_trace),
   };
   int n_failed = store_conformance(&lmdb_subject);
   n_failed += cmocka_run_group_tests(tests, NULL, NULL);

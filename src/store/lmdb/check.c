@@ -43,6 +43,7 @@
 #define KR_LMDB_PAGE_MAX_BYTES 65536u
 #define KR_LMDB_DEPTH_MAX 16u
 #define KR_LMDB_NODE_BYTES 8u
+#define KR_LMDB_HEADER_TRIES 100u
 
 /* More pages than one transaction may have had in hand without writing them. */
 #define KR_LMDB_LACKING_PAGES_MAX ((uint64_t)1024u * 1024u)
@@ -148,12 +149,22 @@ static bool kr_lmdb_header_fits(const kr_lmdb_header *header) {
 }
 
 /*
+ * Commits write the two headers in turn, so their numbers are neighbours. One
+ * that was damaged would bring back the state of the other, which is older.
+ */
+static bool kr_lmdb_are_neighbours(const kr_lmdb_header headers[2]) {
+  uint64_t a = headers[0].txn_id;
+  uint64_t b = headers[1].txn_id;
+  return (a > b ? a - b : b - a) <= 1;
+}
+
+/*
  * Page numbers count in the newer header alone. The other one may hold any:
  * when LMDB cannot write a header it puts the old transaction and last page
  * back over it, but not the old roots.
  */
-static kr_status kr_lmdb_headers_read(int fd, const char *directory, kr_lmdb_header headers[2],
-                                      kr_error *reterr) {
+static kr_status kr_lmdb_headers_read_once(int fd, const char *directory, kr_lmdb_header headers[2],
+                                           kr_error *reterr) {
   KR_TRY(kr_lmdb_header_read(fd, 0, directory, &headers[0], reterr));
   KR_TRY(kr_lmdb_header_read(fd, headers[0].page_bytes, directory, &headers[1], reterr));
   if (headers[0].page_bytes != headers[1].page_bytes)
@@ -161,6 +172,17 @@ static kr_status kr_lmdb_headers_read(int fd, const char *directory, kr_lmdb_hea
   if (!kr_lmdb_header_fits(&headers[headers[0].txn_id < headers[1].txn_id]))
     return kr_lmdb_damaged(directory, "has a damaged header (page numbers)", reterr);
   return KR_OK;
+}
+
+/* Between the reading of one and of the other others may commit: then once more. */
+static kr_status kr_lmdb_headers_read(int fd, const char *directory, kr_lmdb_header headers[2],
+                                      kr_error *reterr) {
+  for (unsigned i = 0; i < KR_LMDB_HEADER_TRIES; i++) {
+    KR_TRY(kr_lmdb_headers_read_once(fd, directory, headers, reterr));
+    if (kr_lmdb_are_neighbours(headers))
+      return KR_OK;
+  }
+  return kr_lmdb_damaged(directory, "has a damaged header (transaction)", reterr);
 }
 
 kr_status kr_store_lmdb_check_header(const char *directory, const char *data_path,

@@ -98,9 +98,11 @@ kr_status kr_store_lmdb_enter(kr_store_lmdb *store, kr_store_mode mode, kr_error
     return kr_fail_hint(reterr, KR_REFUSED, "a store cannot be used in a forked process",
                         "open it after the fork, or exec");
   (void)pthread_mutex_lock(&store->gate);
-  while ((store->wants_room || store->wants_adopt) && store->n_open > 0)
+  while ((store->wants_room || store->wants_adopt || store->wants_reopen) && store->n_open > 0)
     (void)pthread_cond_wait(&store->gate_idle, &store->gate);
   kr_status status = kr_store_lmdb_admit(store, mode, reterr);
+  if (status == KR_OK && store->wants_reopen)
+    status = kr_store_lmdb_reopen(store, reterr);
   if (status == KR_OK && store->n_open == 0) {
     if (mode == KR_STORE_WRITE)
       kr_store_lmdb_notice_fill(store);
@@ -129,6 +131,12 @@ void kr_store_lmdb_leave(kr_store_lmdb *store) {
 void kr_store_lmdb_want_adopt(kr_store_lmdb *store) {
   (void)pthread_mutex_lock(&store->gate);
   store->wants_adopt = true;
+  (void)pthread_mutex_unlock(&store->gate);
+}
+
+void kr_store_lmdb_want_reopen(kr_store_lmdb *store) {
+  (void)pthread_mutex_lock(&store->gate);
+  store->wants_reopen = true;
   (void)pthread_mutex_unlock(&store->gate);
 }
 

@@ -85,6 +85,7 @@ static int kr_store_lmdb_open_env(kr_store_lmdb *store, size_t map_bytes) {
     code = mdb_env_set_maxreaders(store->env, KR_STORE_LMDB_READERS);
   /* Readers are tied to their transaction, not to the thread; everything else as it comes. */
   unsigned flags = MDB_NOTLS | (store->is_read_only ? MDB_RDONLY : 0u);
+  flags |= store->is_unshared ? MDB_NOLOCK : 0u;
   if (code == MDB_SUCCESS)
     code = mdb_env_open(store->env, store->path, flags, 0600);
   return code;
@@ -122,7 +123,8 @@ static kr_status kr_store_lmdb_settle(kr_store_lmdb *store, kr_error *reterr) {
   store->checked_us = kr_clock_monotonic_us(kr_clock_system());
   store->device = file.st_dev;
   store->inode = file.st_ino;
-  return KR_OK;
+  code = store->is_unshared ? 0 : kr_store_lmdb_flag_open(store);
+  return code == 0 ? KR_OK : kr_store_lmdb_fail(store->path, code, "open", reterr);
 }
 
 /* With the list's mutex held. On failure store->env may be set: the caller closes it. */
@@ -163,8 +165,11 @@ static kr_status kr_store_lmdb_make_file(const kr_store_lmdb *store,
 /* Take back what a failed creation made; the directory was empty before. */
 static void kr_store_lmdb_uncreate(const kr_store_lmdb *store, const kr_store_lmdb_files *files,
                                    bool is_made) {
+  char flag[KR_STORE_LMDB_PATH_BYTES + 32];
+  (void)snprintf(flag, sizeof flag, "%s/" KR_STORE_LMDB_FLAG, store->path);
   (void)unlink(files->data);
   (void)unlink(files->lock);
+  (void)unlink(flag);
   if (is_made)
     (void)rmdir(store->path);
 }
@@ -187,6 +192,7 @@ static kr_status kr_store_lmdb_prepare(kr_store_lmdb *store, kr_str path,
 }
 
 static void kr_store_lmdb_free(kr_store_lmdb *store) {
+  kr_store_lmdb_flag_close(store);
   if (store->env != NULL)
     mdb_env_close(store->env);
   (void)pthread_cond_destroy(&store->gate_idle);
@@ -203,35 +209,89 @@ static void kr_store_lmdb_free(kr_store_lmdb *store) {
  * locks of a killed process, so whoever comes next finds lock.mdb free, and
  * clears it anew.
  */
-static int kr_store_lmdb_wait_turn(const char *directory) {
-  int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0)
-    return -1;
-  int code = flock(fd, LOCK_EX);
-  while (code != 0 && errno == EINTR)
-    code = flock(fd, LOCK_EX);
-  if (code == 0)
-    return fd;
-  int saved = errno;
-  (void)close(fd);
-  errno = saved;
-  return -1;
+static kr_status kr_store_lmdb_wait_turn(const kr_store_lmdb *store, int *ret_turn,
+                                         kr_error *reterr) {
+  *ret_turn = -1;
+  if (store->is_unshared)
+    return KR_OK; /* has no lock file */
+  int fd = open(store->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  int code = fd;
+  while (fd >= 0 && (code = flock(fd, LOCK_EX)) != 0 && errno == EINTR)
+    continue;
+  if (code >= 0) {
+    *ret_turn = fd;
+    return KR_OK;
+  }
+  kr_status status = kr_store_lmdb_fail(store->path, errno, "open", reterr);
+  if (fd >= 0)
+    (void)close(fd);
+  return status;
 }
 
+static void kr_store_lmdb_unlock_place(int lock) {
+  if (lock >= 0)
+    (void)close(lock);
+}
+
+/*
+ * LMDB opens lock.mdb and then data.mdb: while both are exchanged for others
+ * nobody may be in the middle of that.
+ */
 static kr_status kr_store_lmdb_open_listed(kr_store_lmdb *store,
                                            const kr_store_lmdb_options *options,
                                            const kr_store_lmdb_files *files, kr_error *reterr) {
+  int lock = store->is_unshared ? -1 : kr_store_lmdb_lock_place(store->path, false);
   (void)pthread_mutex_lock(&kr_store_lmdb_list_mutex);
-  int turn = kr_store_lmdb_wait_turn(store->path);
-  kr_status status = turn >= 0 ? kr_store_lmdb_open_locked(store, options, files, reterr)
-                               : kr_store_lmdb_fail(store->path, errno, "open", reterr);
+  int turn = -1;
+  kr_status status = kr_store_lmdb_wait_turn(store, &turn, reterr);
+  if (status == KR_OK)
+    status = kr_store_lmdb_open_locked(store, options, files, reterr);
   if (status != KR_OK && store->env != NULL) {
     mdb_env_close(store->env);
     store->env = NULL;
   }
-  if (turn >= 0)
-    (void)close(turn);
+  kr_store_lmdb_unlock_place(turn);
   (void)pthread_mutex_unlock(&kr_store_lmdb_list_mutex);
+  kr_store_lmdb_unlock_place(lock);
+  return status;
+}
+
+static kr_status kr_store_lmdb_reopen_locked(kr_store_lmdb *store, kr_error *reterr) {
+  kr_store_lmdb_files files;
+  (void)snprintf(files.data, sizeof files.data, "%s/data.mdb", store->path);
+  (void)snprintf(files.lock, sizeof files.lock, "%s/lock.mdb", store->path);
+  kr_store_lmdb_flag_close(store);
+  if (store->env != NULL)
+    mdb_env_close(store->env);
+  store->env = NULL;
+  KR_TRY(kr_store_lmdb_check_files(store, &files, reterr));
+  /* A map that is too small now grows as any does. */
+  int code = kr_store_lmdb_open_env(store, KR_STORE_LMDB_MAP_BYTES);
+  if (code != MDB_SUCCESS)
+    return kr_store_lmdb_fail(store->path, code, "open", reterr);
+  return kr_store_lmdb_settle(store, reterr);
+}
+
+kr_status kr_store_lmdb_reopen(kr_store_lmdb *store, kr_error *reterr) {
+  int lock = kr_store_lmdb_lock_place(store->path, false);
+  (void)pthread_mutex_lock(&kr_store_lmdb_list_mutex);
+  int turn = -1;
+  kr_status status = kr_store_lmdb_wait_turn(store, &turn, reterr);
+  if (status == KR_OK)
+    status = kr_store_lmdb_reopen_locked(store, reterr);
+  if (status != KR_OK && store->env != NULL) {
+    mdb_env_close(store->env);
+    store->env = NULL;
+  }
+  kr_store_lmdb_unlock_place(turn);
+  (void)pthread_mutex_unlock(&kr_store_lmdb_list_mutex);
+  kr_store_lmdb_unlock_place(lock);
+  /* After a failure the next begin tries again. */
+  store->wants_reopen = status != KR_OK;
+  if (status == KR_OK) {
+    store->wants_room = store->wants_adopt = false;
+    store->is_stopped = store->is_unmapped = store->is_at_limit = false;
+  }
   return status;
 }
 
@@ -266,6 +326,7 @@ kr_status kr_store_lmdb_open(kr_str path, const kr_store_lmdb_options *options,
                              kr_store **ret_store, kr_error *reterr) {
   KR_ASSERT(options != NULL && ret_store != NULL);
   KR_ASSERT(!(options->is_create && options->is_read_only));
+  KR_ASSERT(options->is_read_only || !options->is_unshared);
   kr_store_lmdb *store = kr_heap_memory()->alloc(sizeof *store);
   if (store == NULL)
     return kr_fail_nomem(reterr);
@@ -273,6 +334,7 @@ kr_status kr_store_lmdb_open(kr_str path, const kr_store_lmdb_options *options,
   store->base.engine = &kr_store_lmdb_engine;
   store->pid = getpid();
   store->is_read_only = options->is_read_only;
+  store->is_unshared = options->is_unshared;
   kr_store_lmdb_files files;
   kr_status status = kr_store_lmdb_prepare(store, path, &files, reterr);
   if (status != KR_OK) {
@@ -315,4 +377,6 @@ static const kr_store_engine kr_store_lmdb_engine = {
     .scan = kr_store_lmdb_scan,
     .next = kr_store_lmdb_next,
     .scan_end = kr_store_lmdb_scan_end,
+    .copy = kr_store_lmdb_copy,
+    .compact = kr_store_lmdb_compact,
 };

@@ -6,7 +6,11 @@
  *   gate.c        who may have a transaction open; growth of the map
  *   txn.c         transactions, reading and writing
  *   cursor.c      scans
+ *   copy.c        compact copies
+ *   replace.c     the files exchanged for a compact copy, and noticed by who has them open
+ *   scrub.c       what is left of removed values in the pages of a copy
  *   check.c       the data file looked at without the map, before it is trusted
+ *   info.c        what LMDB knows of a store
  *   place.c       directories and file systems
  *   fail.c        LMDB's codes to statuses and messages
  *
@@ -21,6 +25,7 @@
 
 #include <lmdb.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
@@ -39,18 +44,21 @@ typedef struct kr_store_lmdb {
   MDB_dbi dbi;
   dev_t device; /* of data.mdb */
   ino_t inode;
-  pid_t pid; /* of the process that opened it */
+  _Atomic uint32_t *flag; /* in STORE/exchange.flag, see replace.c; or NULL */
+  pid_t pid;              /* of the process that opened it */
   bool is_read_only;
+  bool is_unshared;
   pthread_mutex_t gate; /* over what follows */
   pthread_cond_t gate_idle;
   size_t n_open;
   uint64_t checked_us; /* monotonic time of the last look for dead readers */
   size_t wanted_bytes; /* written by the transaction that found the map full */
   bool wants_room;
-  bool is_at_limit; /* the map could not grow when it was asked to */
-  bool wants_adopt; /* another process has grown the map */
-  bool is_stopped;  /* a commit failed in a way that may have lost writes */
-  bool is_unmapped; /* the map could not be made again */
+  bool is_at_limit;  /* the map could not grow when it was asked to */
+  bool wants_reopen; /* the files were exchanged for others */
+  bool wants_adopt;  /* another process has grown the map */
+  bool is_stopped;   /* a commit failed in a way that may have lost writes */
+  bool is_unmapped;  /* the map could not be made again */
   char path[KR_STORE_LMDB_PATH_BYTES + 1];
 } kr_store_lmdb;
 
@@ -70,6 +78,7 @@ kr_status kr_store_lmdb_enter(kr_store_lmdb *store, kr_store_mode mode,
                               kr_error *reterr) KR_MUST_USE;
 void kr_store_lmdb_leave(kr_store_lmdb *store);
 void kr_store_lmdb_want_adopt(kr_store_lmdb *store);
+void kr_store_lmdb_want_reopen(kr_store_lmdb *store);
 /** Ask for room; returns the code to report: MDB_MAP_FULL, or ENOMEM when growing has failed. */
 int kr_store_lmdb_want_room(kr_store_lmdb *store, size_t n_bytes);
 void kr_store_lmdb_stop_writing(kr_store_lmdb *store);
@@ -88,6 +97,36 @@ kr_status kr_store_lmdb_scan(kr_store_txn *base, kr_str prefix, kr_str from, boo
 kr_status kr_store_lmdb_next(kr_store_cursor *base, kr_str *ret_key, kr_str *ret_value,
                              kr_error *reterr);
 void kr_store_lmdb_scan_end(kr_store_cursor *base);
+
+/* copy.c: the engine's function, and the same into an open, empty file, which is synced */
+kr_status kr_store_lmdb_copy(kr_store *base, kr_str directory, kr_error *reterr);
+kr_status kr_store_lmdb_copy_to(kr_store_lmdb *store, int fd, kr_error *reterr) KR_MUST_USE;
+
+/** One attempt, into an open file from its beginning; not synced. LMDB's code. */
+int kr_store_lmdb_copy_once(kr_store_lmdb *store, int fd) KR_MUST_USE;
+kr_status kr_store_lmdb_copy_failed(const kr_store_lmdb *store, int code, kr_error *reterr);
+
+/* replace.c */
+kr_status kr_store_lmdb_compact(kr_store *base, kr_error *reterr);
+
+#define KR_STORE_LMDB_FLAG "exchange.flag"
+
+/** The word that says whether an exchange was begun; without one (a file that cannot be
+ * had) the path is asked for. An errno when the file is there and cannot be mapped. */
+int kr_store_lmdb_flag_open(kr_store_lmdb *store) KR_MUST_USE;
+void kr_store_lmdb_flag_close(kr_store_lmdb *store);
+
+/** Do the files at the store's path belong to another environment by now? */
+bool kr_store_lmdb_is_replaced(const kr_store_lmdb *store);
+
+/** Held while an environment is opened, and alone while files are exchanged; -1: not to be had. */
+int kr_store_lmdb_lock_place(const char *path, bool is_alone);
+
+/** In store_lmdb.c; with the gate held and no transaction open. */
+kr_status kr_store_lmdb_reopen(kr_store_lmdb *store, kr_error *reterr) KR_MUST_USE;
+
+/** Clear what the pages of a copy, which nobody has open, hold beside their nodes. */
+kr_status kr_store_lmdb_scrub(const char *path, int fd, kr_error *reterr) KR_MUST_USE;
 
 /* place.c */
 

@@ -17,7 +17,9 @@
 #include <sys/statvfs.h>
 
 #define KR_STORE_LMDB_PAGE_BYTES 4096u
-#define KR_STORE_LMDB_ADOPT_TRIES 8u
+
+/* A map grown by others, or files exchanged by them, again and again: then something is wrong. */
+#define KR_STORE_LMDB_BEGIN_TRIES 1000u
 
 /* Tree pages that one write may copy on its way, at most: bounds what a commit needs. */
 #define KR_STORE_LMDB_WRITE_PAGES 8u
@@ -42,6 +44,22 @@ static int kr_store_lmdb_begin_once(kr_store_lmdb *store, kr_store_mode mode, MD
   return mdb_txn_begin(store->env, NULL, flags, ret_txn);
 }
 
+/*
+ * Begin; MDB_MAP_RESIZED: to be tried again, after a growth elsewhere or with
+ * other files. Whether the files are still ours is asked after the beginning: a
+ * writer has the lock by then, so that nobody exchanges them any more.
+ */
+static int kr_store_lmdb_begin_here(kr_store_lmdb *store, kr_store_mode mode, MDB_txn **ret_txn) {
+  int code = kr_store_lmdb_begin_once(store, mode, ret_txn);
+  if (code == MDB_MAP_RESIZED)
+    kr_store_lmdb_want_adopt(store);
+  if (code != MDB_SUCCESS || !kr_store_lmdb_is_replaced(store))
+    return code;
+  mdb_txn_abort(*ret_txn);
+  kr_store_lmdb_want_reopen(store);
+  return MDB_MAP_RESIZED;
+}
+
 kr_status kr_store_lmdb_begin(kr_store *base, kr_store_mode mode, kr_store_txn **ret_txn,
                               kr_error *reterr) {
   kr_store_lmdb *store = kr_store_lmdb_of(base);
@@ -51,17 +69,15 @@ kr_status kr_store_lmdb_begin(kr_store *base, kr_store_mode mode, kr_store_txn *
   *txn = (kr_store_lmdb_txn){.base = {.store = base, .mode = mode}, .txn = NULL};
   kr_status status = KR_OK;
   int code = MDB_MAP_RESIZED;
-  for (unsigned i = 0; i < KR_STORE_LMDB_ADOPT_TRIES && code == MDB_MAP_RESIZED; i++) {
+  for (unsigned i = 0; i < KR_STORE_LMDB_BEGIN_TRIES && code == MDB_MAP_RESIZED; i++) {
     status = kr_store_lmdb_enter(store, mode, reterr);
     if (status != KR_OK)
       break;
-    code = kr_store_lmdb_begin_once(store, mode, &txn->txn);
+    code = kr_store_lmdb_begin_here(store, mode, &txn->txn);
     if (code == MDB_SUCCESS) {
       *ret_txn = &txn->base;
       return KR_OK;
     }
-    if (code == MDB_MAP_RESIZED)
-      kr_store_lmdb_want_adopt(store);
     kr_store_lmdb_leave(store);
   }
   if (status == KR_OK)
