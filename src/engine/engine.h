@@ -94,6 +94,9 @@ kr_status kr_engine_secret_audit(kr_engine *engine, kr_store_txn *txn, const kr_
 kr_status kr_engine_compare_audit(kr_engine *engine, kr_store_txn *txn, const kr_org *org,
                                   size_t n_opened, int64_t now_ms, kr_error *reterr) KR_MUST_USE;
 
+/** Remove what deletions of organizations that were interrupted have left. */
+kr_status kr_engine_sweep(kr_engine *engine, kr_error *reterr) KR_MUST_USE;
+
 /** Find an organization in a short transaction of its own. */
 kr_status kr_engine_org(kr_engine *engine, kr_str name, kr_org *ret_org,
                         kr_error *reterr) KR_MUST_USE;

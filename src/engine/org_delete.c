@@ -61,6 +61,11 @@ static void kr_org_drop_set(kr_engine *engine, uint32_t org_id) {
   (void)pthread_mutex_unlock(&engine->mutex);
 }
 
+kr_status kr_engine_sweep(kr_engine *engine, kr_error *reterr) {
+  kr_org_delete_change change = {.engine = engine};
+  return kr_org_sweep(&change, reterr);
+}
+
 kr_status kr_engine_org_delete(kr_engine *engine, kr_str name, size_t *ret_n_secrets,
                                kr_error *reterr) {
   kr_org_delete_change change = {.engine = engine, .name = name};

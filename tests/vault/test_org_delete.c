@@ -123,6 +123,37 @@ static void run_sweeps_all(test_home *home) {
   assert_int_equal(test_org(home, "f").id, 6);
 }
 
+static void count_damage(void *ctx, const kr_damage *damage) {
+  (void)damage;
+  ++*(size_t *)ctx;
+}
+
+static size_t damages(test_home *home) {
+  size_t n_damages = 0;
+  kr_vault_counts counts;
+  const kr_survey survey = {.damaged = count_damage, .ctx = &n_damages};
+  assert_int_equal(kr_vault_survey(home->vault, &survey, &counts, &home->error), KR_OK);
+  return n_damages;
+}
+
+/* What an interrupted deletion leaves is no damage; a secret of an id never given out is. */
+static void run_left_is_no_damage(test_home *home) {
+  kr_org org = test_org(home, "a");
+  (void)test_org(home, "b");
+  fill(home, &org);
+  assert_int_equal(damages(home), 0);
+  assert_int_equal(try_delete(home, "a"), KR_OK);
+  assert_true(count_of(home, org.id) > 0);
+  assert_int_equal(damages(home), 0);
+  kr_vault_place place = kr_place_value(99, KR_STR("A"), KR_STR(""), 1);
+  test_raw_put(home->store, kr_place_str(&place), KR_STR("bytes"));
+  assert_int_equal(damages(home), 1);
+  test_raw_remove(home->store, kr_place_str(&place));
+  place = kr_place_data_key(org.id, 1); /* the keys went with the organization itself */
+  test_raw_put(home->store, kr_place_str(&place), KR_STR("bytes"));
+  assert_int_equal(damages(home), 1);
+}
+
 /* T11: the whole organization put back, as it was. */
 static void run_put_back(test_home *home) {
   kr_org a = test_org(home, "a");
@@ -201,10 +232,15 @@ typedef struct delete_row {
 } delete_row;
 
 static const delete_row rows[] = {
-    {"deletes", run_deletes, false},         {"deletes, on disk", run_deletes, true},
-    {"sweeps all", run_sweeps_all, false},   {"sweeps all, on disk", run_sweeps_all, true},
-    {"put back", run_put_back, false},       {"damaged", run_damaged, false},
-    {"damaged, on disk", run_damaged, true}, {"failures", run_failures, false},
+    {"deletes", run_deletes, false},
+    {"deletes, on disk", run_deletes, true},
+    {"sweeps all", run_sweeps_all, false},
+    {"sweeps all, on disk", run_sweeps_all, true},
+    {"put back", run_put_back, false},
+    {"damaged", run_damaged, false},
+    {"damaged, on disk", run_damaged, true},
+    {"failures", run_failures, false},
+    {"left is no damage", run_left_is_no_damage, true},
 };
 
 static void run_row(void **state) {
