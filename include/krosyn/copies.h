@@ -154,7 +154,8 @@ typedef struct kr_purge_info { /* bytes of the data files */
 } kr_purge_info;
 
 /**
- * Leave no byte of a removed or replaced record in the data files: each is
+ * Leave no byte of a removed or replaced record in the data files: values are
+ * sealed again under new data keys, then each file is
  * exchanged for a compact copy in one step. Other processes go on; their writes
  * wait meanwhile. Killed at any instant the home is whole. Backups made before
  * and the disk below the file system are not reached.

@@ -62,7 +62,7 @@ const kr_cli_command kr_cli_commands[] = {
     {"key rekey", "", "change the master key",
      "Puts a new key into the key file, before the old one, and wraps the vault under it. What\n"
      "has the home open goes on. With --new-key the key of another key file is taken, which\n"
-     "opens the home from then on. After a key got out: key rekey, key rotate --all, purge.\n",
+     "opens the home from then on. After a key got out: key rekey, key forget, purge.\n",
      KR_CLI_BIT(KR_CLI_NEW_KEY), 0, 0, kr_cli_run_key_rekey},
     {"key forget", "ID", "take a key out of the key file that the vault does not need any more",
      "Backups that were made under it open only with a copy of it.\n", 0, 1, 1,
@@ -203,7 +203,8 @@ const kr_cli_command kr_cli_commands[] = {
      "  krosyn restore /mnt/backup/krosyn-2026-11-26 --home /srv/krosyn\n",
      KR_CLI_BIT(KR_CLI_CHECK), 1, 1, kr_cli_run_restore},
     {"purge", "", "leave nothing of deleted and replaced secrets in the data files",
-     "Exchanges both data files for compact copies. Other processes may go on: their writes\n"
+     "Gives every organization a new data key, seals its values again, and exchanges both data\n"
+     "files for compact copies. Other processes may go on: their writes\n"
      "wait meanwhile. Backups made before still hold what is purged here: destroy them, too.\n"
      "What the disk itself keeps below the file system is not reached.\n",
      0, 0, 0, kr_cli_run_purge},
