@@ -58,8 +58,7 @@ kr_status kr_backup_manifest_check(const kr_backup_manifest *manifest, const kr_
 /* ---- writing ---- */
 
 static void kr_backup_put_hex(kr_json_writer *writer, const uint8_t *bytes, size_t len) {
-  char text[2 * KR_TREE_DIGEST_BYTES + 1] = "";
-  KR_CLEANUP(kr_buf_done) kr_buf hex = KR_BUF_INIT(sizeof text, NULL);
+  KR_CLEANUP(kr_buf_done) kr_buf hex = KR_BUF_INIT(2 * KR_TREE_DIGEST_BYTES + 1, NULL);
   if (kr_hex_encode(kr_str_from(bytes, len), &hex) == KR_OK)
     kr_json_put_string(writer, kr_buf_str(&hex));
   else
