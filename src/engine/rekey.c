@@ -26,7 +26,7 @@ typedef struct kr_rekey_change {
 static kr_status kr_rekey_write(kr_store_txn *txn, void *ctx, kr_error *reterr) {
   kr_rekey_change *change = ctx;
   kr_key_rekey *result = &change->result;
-  KR_TRY(kr_vault_master_id(txn, result->old_key, reterr));
+  KR_TRY(kr_vault_key_id(txn, result->old_key, reterr));
   KR_TRY(kr_vault_rekey(change->engine->vault, txn, change->old_keys, change->new_keys, reterr));
   (void)snprintf(result->new_key, sizeof result->new_key, "%.*s",
                  KR_FMT(kr_keyring_id(change->new_keys, 0)));
@@ -54,7 +54,7 @@ static kr_status kr_rekey_master_id(kr_engine *engine, char out[KR_KEY_ID_BYTES 
                                     kr_error *reterr) {
   KR_CLEANUP(kr_store_abortp) kr_store_txn *txn = NULL;
   KR_TRY(kr_store_begin(engine->vault_store, KR_STORE_READ, &txn, reterr));
-  return kr_vault_master_id(txn, out, reterr);
+  return kr_vault_key_id(txn, out, reterr);
 }
 
 /* The keys of the file, with one in the first place that is not the master key yet. */

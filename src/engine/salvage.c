@@ -29,15 +29,7 @@ static void kr_rescue_done(kr_rescue *rescue) {
 
 static void kr_rescue_tell(void *ctx, const kr_damage *damage) {
   kr_rescue *rescue = ctx;
-  const kr_home_damage told = {.area = rescue->area,
-                               .what = damage->what,
-                               .organization = damage->organization,
-                               .organization_id = damage->org_id,
-                               .environment = damage->environment,
-                               .secret = damage->secret,
-                               .version = damage->version,
-                               .event = damage->event,
-                               .audit = damage->audit};
+  const kr_home_damage told = kr_home_damage_of(rescue->area, damage);
   rescue->n_left++;
   if (rescue->visit != NULL)
     rescue->visit(rescue->ctx, &told);

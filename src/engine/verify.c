@@ -17,15 +17,7 @@ typedef struct kr_verify {
 
 static void kr_verify_tell(void *ctx, const kr_damage *damage) {
   kr_verify *verify = ctx;
-  const kr_home_damage told = {.area = verify->area,
-                               .what = damage->what,
-                               .organization = damage->organization,
-                               .organization_id = damage->org_id,
-                               .environment = damage->environment,
-                               .secret = damage->secret,
-                               .version = damage->version,
-                               .event = damage->event,
-                               .audit = damage->audit};
+  const kr_home_damage told = kr_home_damage_of(verify->area, damage);
   verify->n_damaged++;
   if (verify->visit != NULL)
     verify->visit(verify->ctx, &told);

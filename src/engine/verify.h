@@ -15,6 +15,19 @@ static inline kr_engine_mode kr_verify_mode(bool is_unshared, kr_error *log_erro
                           .reterr_events = log_error};
 }
 
+/** What a walk of one area tells, as the public interface has it; borrows from damage. */
+static inline kr_home_damage kr_home_damage_of(const char *area, const kr_damage *damage) {
+  return (kr_home_damage){.area = area,
+                          .what = damage->what,
+                          .organization = damage->organization,
+                          .organization_id = damage->org_id,
+                          .environment = damage->environment,
+                          .secret = damage->secret,
+                          .version = damage->version,
+                          .event = damage->event,
+                          .audit = damage->audit};
+}
+
 /** Walk the vault, the registry and, when it is open, the log. */
 kr_status kr_engine_verify(kr_engine *engine, const kr_error *log_error,
                            const kr_home_head *expected, kr_home_damage_visit visit, void *ctx,

@@ -239,7 +239,7 @@ kr_status kr_vault_root_read(kr_vault *vault, kr_store_txn *txn, const kr_keyrin
   return KR_OK;
 }
 
-kr_status kr_vault_master_id(kr_store_txn *txn, char out[KR_KEY_ID_BYTES + 1], kr_error *reterr) {
+kr_status kr_vault_key_id(kr_store_txn *txn, char out[KR_KEY_ID_BYTES + 1], kr_error *reterr) {
   kr_root_record record = {0};
   KR_TRY(kr_root_get(txn, &record, reterr));
   memset(out, 0, KR_KEY_ID_BYTES + 1);
@@ -289,34 +289,8 @@ kr_status kr_vault_rekey(kr_vault *vault, kr_store_txn *txn, const kr_keyring *o
 
 kr_status kr_vault_key_needed(kr_store *store, char out[KR_KEY_ID_BYTES + 1], kr_error *reterr) {
   KR_CLEANUP(kr_store_abortp) kr_store_txn *txn = NULL;
-  kr_vault_place place = kr_place_root();
-  kr_str bytes = {0};
-  kr_root_record record = {0};
   KR_TRY(kr_store_begin(store, KR_STORE_READ, &txn, reterr));
-  kr_status status = kr_store_get(txn, kr_place_str(&place), &bytes, reterr);
-  if (status == KR_NOT_FOUND)
-    return kr_fail(reterr, KR_NOT_FOUND, "this store holds no vault");
-  KR_TRY(status);
-  KR_TRY(kr_root_parse(bytes, &record, reterr));
-  /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): a record that parsed has one */
-  memcpy(out, record.key_id.ptr, record.key_id.len);
-  out[record.key_id.len] = '\0';
-  return KR_OK;
-}
-
-kr_status kr_vault_key_id(kr_store_txn *txn, char out[KR_KEY_ID_BYTES + 1], kr_error *reterr) {
-  kr_vault_place place = kr_place_root();
-  kr_root_record record = {0};
-  kr_str bytes = {0};
-  kr_status status = kr_store_get(txn, kr_place_str(&place), &bytes, reterr);
-  if (status == KR_NOT_FOUND)
-    return kr_vault_corrupt(reterr, "the vault's root record is gone");
-  KR_TRY(status);
-  KR_TRY(kr_root_parse(bytes, &record, reterr));
-  /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): a record that parsed has one */
-  memcpy(out, record.key_id.ptr, record.key_id.len);
-  out[record.key_id.len] = '\0';
-  return KR_OK;
+  return kr_vault_key_id(txn, out, reterr);
 }
 
 static kr_status kr_data_key_aad(const kr_vault *vault, uint32_t org_id, uint32_t key_id,

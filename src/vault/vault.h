@@ -127,7 +127,7 @@ const kr_secret *kr_vault_record_key(const kr_vault *vault);
 const kr_secret *kr_vault_chain_key(const kr_vault *vault);
 const kr_secret *kr_vault_backup_key(const kr_vault *vault);
 
-/** The id of the master key that the vault in this store needs; needs no key. */
+/** The id of the master key that the root record names, unverified; needs no key. */
 kr_status kr_vault_key_id(kr_store_txn *txn, char out[KR_KEY_ID_BYTES + 1],
                           kr_error *reterr) KR_MUST_USE;
 
@@ -241,10 +241,6 @@ kr_status kr_vault_secret_each(kr_vault *vault, kr_store_txn *txn, const kr_org 
 kr_status kr_vault_secret_open(kr_vault *vault, kr_store_txn *txn, const kr_org *org, kr_str name,
                                kr_str environment, uint32_t version, kr_secret **ret_value,
                                uint32_t *ret_version, kr_error *reterr) KR_MUST_USE;
-
-/** The id of the master key that the root record names, unverified. */
-kr_status kr_vault_master_id(kr_store_txn *txn, char out[KR_KEY_ID_BYTES + 1],
-                             kr_error *reterr) KR_MUST_USE;
 
 /**
  * Another master key: the root key is wrapped anew, under the current (first)

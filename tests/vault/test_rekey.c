@@ -88,7 +88,7 @@ static void test_rewraps(void **state) {
   char id[KR_KEY_ID_BYTES + 1];
   assert_int_equal(try_rekey(home, fresh), KR_OK);
   kr_store_txn *txn = test_begin(home, KR_STORE_READ);
-  assert_int_equal(kr_vault_master_id(txn, id, &home->error), KR_OK);
+  assert_int_equal(kr_vault_key_id(txn, id, &home->error), KR_OK);
   kr_store_abort(txn);
   assert_true(kr_str_equal(kr_str_cstr(id), kr_keyring_id(fresh, 0)));
   assert_int_equal(test_set(home, &org, "KEY", "value-2"), 2);
