@@ -16,6 +16,10 @@ import threading
 import time
 import unittest
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+sys.dont_write_bytecode = True
+import faults  # noqa: E402
+
 KROSYN = os.path.abspath(sys.argv[1])
 TIME_LIMIT_S = 60
 IS_LONG = "KROSYN_TEST_LONG" in os.environ
@@ -210,33 +214,5 @@ class Meanwhile(KeysCase):
             return [line for line in file if not line.startswith("#")]
 
 
-class Reporter(unittest.TextTestResult):
-    """TAP, so that every test is counted."""
-
-    number = 0
-
-    def _line(self, test, is_good):
-        Reporter.number += 1
-        print("%s %d - %s" % ("ok" if is_good else "not ok", Reporter.number, test.id().split(".", 1)[1]),
-              flush=True)
-
-    def addSuccess(self, test):
-        super().addSuccess(test)
-        self._line(test, True)
-
-    def addFailure(self, test, err):
-        super().addFailure(test, err)
-        self._line(test, False)
-
-    def addError(self, test, err):
-        super().addError(test, err)
-        self._line(test, False)
-
-
 if __name__ == "__main__":
-    suite = unittest.TestLoader().loadTestsFromModule(sys.modules["__main__"])
-    if len(sys.argv) > 2:
-        suite = unittest.TestLoader().loadTestsFromName(sys.argv[2], sys.modules["__main__"])
-    print("1..%d" % suite.countTestCases())
-    outcome = unittest.TextTestRunner(stream=sys.stderr, verbosity=0, resultclass=Reporter).run(suite)
-    sys.exit(0 if outcome.wasSuccessful() else 1)
+    faults.main(sys.argv[2] if len(sys.argv) > 2 else None)
