@@ -2,11 +2,12 @@
 /*
  * keyedit.c - see keyedit.h.
  *
- *   FILE -> locked text -> one line put in or taken out -> FILE.new -> fsync -> rename -> fsync
+ *   FILE -> locked text -> one line put in or taken out -> draft -> fsync -> rename -> fsync
  *
- * Text of key files is key material: it stays in locked memory. FILE.new is
- * written by whoever holds the lock; one that is there was left by a process
- * that died, and is removed.
+ * Text of key files is key material: it stays in locked memory. The draft,
+ * FILE.krosyn-draft, is written by whoever holds the lock; one that is there was
+ * left by a process that died, and is removed. So its name is one that nobody
+ * gives a key: FILE.new may well be the key that is to come.
  */
 #define _GNU_SOURCE
 #include "vault/keyedit.h"
@@ -24,6 +25,7 @@
 #include <unistd.h>
 
 #define KR_KEYEDIT_LINE_BYTES (KR_KEY_ID_BYTES + 1u + 88u + 1u) /* id, blank, base64, newline */
+#define KR_KEYEDIT_DRAFT ".krosyn-draft"
 #define KR_KEYEDIT_ROOM_BYTES (KR_KEYFILE_ROOM_BYTES + KR_KEYEDIT_LINE_BYTES)
 
 kr_status kr_keyedit_begin(kr_str path, kr_keyedit *ret_edit, kr_error *reterr) {
@@ -92,8 +94,8 @@ static int kr_keyedit_write(int fd, kr_str text) {
 }
 
 static kr_status kr_keyedit_replace(const kr_keyedit *edit, kr_str text, kr_error *reterr) {
-  char draft[KR_KEYEDIT_PATH_BYTES + 8];
-  (void)snprintf(draft, sizeof draft, "%s.new", edit->path);
+  char draft[KR_KEYEDIT_PATH_BYTES + sizeof KR_KEYEDIT_DRAFT];
+  (void)snprintf(draft, sizeof draft, "%s" KR_KEYEDIT_DRAFT, edit->path);
   (void)unlink(draft);
   int fd = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR);
   if (fd < 0)

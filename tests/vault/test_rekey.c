@@ -192,7 +192,7 @@ static void test_links_modes_and_remains(void **state) {
   char draft[160];
   struct stat info;
   (void)snprintf(link_path, sizeof link_path, "%s/link.key", home->dir);
-  (void)snprintf(draft, sizeof draft, "%s.new", home->key_path);
+  (void)snprintf(draft, sizeof draft, "%s.krosyn-draft", home->key_path);
   assert_int_equal(symlink("store.key", link_path), 0);
   assert_int_equal(chmod(home->key_path, 0400), 0);
   write_text(draft, "left by a process that died");
@@ -210,6 +210,28 @@ static void test_links_modes_and_remains(void **state) {
   kr_keyring_free(both);
   kr_keyring_free(fresh);
   assert_int_equal(unlink(link_path), 0);
+}
+
+/* Files beside the key file may be keys of other homes, under any name that comes to mind. */
+static void test_neighbours_stay(void **state) {
+  static const char *const endings[] = {".new", ".tmp", ".old", ".bak", "~", ".draft"};
+  test_home *home = *state;
+  char paths[6][160];
+  char text[64];
+  for (size_t i = 0; i < 6; i++) {
+    (void)snprintf(paths[i], sizeof paths[i], "%s%s", home->key_path, endings[i]);
+    write_text(paths[i], endings[i]);
+  }
+  kr_keyring *fresh = make(home);
+  assert_int_equal(try_add(home, fresh), KR_OK);
+  assert_int_equal(try_remove(home, kr_keyring_id(fresh, 0)), KR_OK);
+  kr_keyring_free(fresh);
+  for (size_t i = 0; i < 6; i++) {
+    assert_int_equal(access(paths[i], F_OK), 0);
+    (void)read_text(paths[i], text, sizeof text);
+    assert_string_equal(text, endings[i]);
+    assert_int_equal(unlink(paths[i]), 0);
+  }
 }
 
 static void test_full(void **state) {
@@ -254,6 +276,7 @@ int main(void) {
       HOME_TEST(test_every_step_opens),
       HOME_TEST(test_the_rest_stays),
       HOME_TEST(test_links_modes_and_remains),
+      HOME_TEST(test_neighbours_stay),
       HOME_TEST(test_full),
       HOME_TEST(test_edits_short_of_memory),
   };
