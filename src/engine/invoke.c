@@ -114,7 +114,8 @@ static kr_status kr_invoke_secrets(kr_run *run, kr_error *reterr) {
   const kr_secret_names *names = &run->plan->names;
   KR_TRY(kr_engine_redacts_run_only(run->engine, &run->org, &run->redacts_run_only, reterr));
   KR_TRY(kr_values_pin(run->engine, &run->org, kr_str_cstr(run->environment), names,
-                       run->redacts_run_only, &run->pinned, &run->set, &run->generation, reterr));
+                       run->redacts_run_only, &run->pinned, run->policies, &run->set,
+                       &run->generation, reterr));
   for (uint32_t i = 0; i < run->pinned.count; i++)
     run->views[i] = run->pinned.values[i];
   run->secrets = (kr_secret_source){.values = run->views, .names = names};

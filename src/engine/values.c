@@ -244,11 +244,14 @@ kr_status kr_values_check(kr_engine *engine, const kr_org *org, kr_str environme
 
 static kr_status kr_values_pin_all(kr_engine *engine, kr_store_txn *txn, const kr_org *org,
                                    kr_str environment, const kr_secret_names *names,
-                                   kr_pinned *pinned, kr_error *reterr) {
+                                   kr_pinned *pinned, kr_secret_policy *policies,
+                                   kr_error *reterr) {
   for (uint32_t i = 0; i < names->count; i++) {
     kr_secret_meta meta = {0};
     KR_TRY(
         kr_values_resolve(engine, txn, org, environment, kr_secret_name(names, i), &meta, reterr));
+    KR_TRY(kr_values_check_expiry(engine, &meta, reterr));
+    policies[i] = meta.policy;
     pinned->labels[i] = kr_secret_label_of(&meta);
     KR_TRY(kr_vault_secret_open(engine->vault, txn, org, kr_str_cstr(meta.name),
                                 kr_str_cstr(meta.environment), 0, &pinned->values[i],
@@ -271,13 +274,15 @@ static kr_status kr_values_pinned_set(const kr_pinned *pinned, kr_redact_set **r
 
 kr_status kr_values_pin(kr_engine *engine, const kr_org *org, kr_str environment,
                         const kr_secret_names *names, bool run_only, kr_pinned *pinned,
-                        kr_redact_set **ret_set, uint64_t *ret_generation, kr_error *reterr) {
+                        kr_secret_policy *ret_policies, kr_redact_set **ret_set,
+                        uint64_t *ret_generation, kr_error *reterr) {
   *pinned = (kr_pinned){0};
   KR_CLEANUP(kr_store_abortp) kr_store_txn *txn = NULL;
   KR_TRY(kr_engine_need_key(engine, reterr));
   KR_TRY(kr_store_begin(engine->vault_store, KR_STORE_READ, &txn, reterr));
   bool is_built = false;
-  kr_status status = kr_values_pin_all(engine, txn, org, environment, names, pinned, reterr);
+  kr_status status =
+      kr_values_pin_all(engine, txn, org, environment, names, pinned, ret_policies, reterr);
   if (status == KR_OK && run_only)
     status = kr_vault_generation(engine->vault, txn, org, ret_generation, reterr);
   if (status == KR_OK)

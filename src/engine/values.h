@@ -57,11 +57,14 @@ kr_status kr_values_check(kr_engine *engine, const kr_org *org, kr_str environme
  * run_only (the setting redact-scope) they are all it holds, and nothing else is
  * opened. On failure nothing stays open. The run's intent is the audit of what
  * is opened here.
+ *
+ * @ret_policies  Room for names->count: those of the same moment. Somebody may have saved other
+ *                values, and bound them, since kr_values_check(). KR_REFUSED as there.
  */
 kr_status kr_values_pin(kr_engine *engine, const kr_org *org, kr_str environment,
                         const kr_secret_names *names, bool run_only, kr_pinned *pinned,
-                        kr_redact_set **ret_set, uint64_t *ret_generation,
-                        kr_error *reterr) KR_MUST_USE;
+                        kr_secret_policy *ret_policies, kr_redact_set **ret_set,
+                        uint64_t *ret_generation, kr_error *reterr) KR_MUST_USE;
 void kr_pinned_done(kr_pinned *pinned);
 
 /** Collects what a run derives from secrets; feeds kr_derived_sink. */

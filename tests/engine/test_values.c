@@ -142,6 +142,54 @@ static void test_scope_is_of_runs_only(void **state) {
   kr_redact_set_free(set);
 }
 
+/* ---- what holds is what is there when the value is opened ---- */
+
+/* Somebody saves another value and binds it, just when a run has looked at the one before: the
+ * clock is asked then, since the one before has an expiry. */
+static fixture *somebody;
+
+static int64_t meddling_wall_ms(void *ctx) {
+  (void)ctx;
+  fixture *self = somebody;
+  somebody = NULL;
+  if (self == NULL)
+    return 1700000000000;
+  const kr_secret_rules rules = {.hosts = "api.crm.example", .keep = 10};
+  kr_error error = {0};
+  fixture_secret(self, "default", "KEY", "another-value-3");
+  assert_int_equal(kr_engine_secret_set_rules(self->engine, text("default"), text("KEY"), text(""),
+                                              &rules, &error),
+                   KR_OK);
+  return 1700000000000;
+}
+
+static const kr_clock meddling_clock = {
+    .wall_ms = meddling_wall_ms, .monotonic_us = test_monotonic_us, .ctx = NULL};
+
+static void test_policy_of_the_opened_value(void **state) {
+  fixture *self = *state;
+  const kr_secret_rules rules = {.expires_ms = 1800000000000, .keep = 10};
+  const kr_run_options options = {.org = text("default"),
+                                  .connector = text(connector),
+                                  .payload = text(payload),
+                                  .allow_private = true};
+  kr_error error = {0};
+  kr_run *run = NULL;
+  fixture_secret(self, "default", "KEY", "used-value-1");
+  self->engine->clock = &meddling_clock;
+  assert_int_equal(kr_engine_secret_set_rules(self->engine, text("default"), text("KEY"), text(""),
+                                              &rules, &error),
+                   KR_OK);
+  assert_int_equal(kr_run_new(self->engine, &options, &run, &error), KR_OK);
+  somebody = self;
+  while (kr_run_step(run) == KR_RUN_NEED_HTTP)
+    assert_int_equal(kr_http_drive(self->engine, 1000, &error), KR_OK);
+  bool is_refused = event_holds(run, "may not stand in a request to this host");
+  kr_run_free(run);
+  assert_null(somebody);
+  assert_true(is_refused);
+}
+
 /* ---- sets are bounded in number ---- */
 
 static void test_sets_of_many_organizations(void **state) {
@@ -175,8 +223,10 @@ static void test_sets_of_many_organizations(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {TEST(test_each_building_is_audited),
-                                     TEST(test_idle_sets_are_dropped), TEST(test_scope_of_a_run),
+                                     TEST(test_idle_sets_are_dropped),
+                                     TEST(test_scope_of_a_run),
                                      TEST(test_scope_is_of_runs_only),
+                                     TEST(test_policy_of_the_opened_value),
                                      TEST(test_sets_of_many_organizations)};
   return cmocka_run_group_tests_name("values", tests, NULL, NULL);
 }
