@@ -262,13 +262,17 @@ static kr_status kr_values_pin_all(kr_engine *engine, kr_store_txn *txn, const k
 }
 
 /* A set of what is pinned alone. */
-static kr_status kr_values_pinned_set(const kr_pinned *pinned, kr_redact_set **ret_set,
-                                      kr_error *reterr) {
+static kr_status kr_values_pinned_set(const kr_pinned *pinned, const kr_secret_policy *policies,
+                                      kr_redact_set **ret_set, kr_error *reterr) {
   KR_CLEANUP(kr_redact_builder_freep) kr_redact_builder *builder = NULL;
   KR_TRY(kr_redact_builder_new(&builder, reterr));
-  for (uint32_t i = 0; i < pinned->count; i++)
-    KR_TRY(kr_redact_builder_add(builder, kr_str_cstr(pinned->labels[i].text), pinned->versions[i],
-                                 kr_secret_reveal(pinned->values[i]), reterr));
+  for (uint32_t i = 0; i < pinned->count; i++) {
+    const kr_redact_secret secret = {.name = kr_str_cstr(pinned->labels[i].text),
+                                     .bytes = kr_secret_reveal(pinned->values[i]),
+                                     .version = pinned->versions[i],
+                                     .min_search = policies[i].min_search};
+    KR_TRY(kr_redact_builder_add_secret(builder, &secret, reterr));
+  }
   return kr_redact_builder_build(builder, ret_set, reterr);
 }
 
@@ -287,7 +291,7 @@ kr_status kr_values_pin(kr_engine *engine, const kr_org *org, kr_str environment
     status = kr_vault_generation(engine->vault, txn, org, ret_generation, reterr);
   if (status == KR_OK)
     status = run_only
-                 ? kr_values_pinned_set(pinned, ret_set, reterr)
+                 ? kr_values_pinned_set(pinned, ret_policies, ret_set, reterr)
                  : kr_values_set_at(engine, txn, org, ret_set, ret_generation, &is_built, reterr);
   if (status != KR_OK)
     kr_pinned_done(pinned);

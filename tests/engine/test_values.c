@@ -132,6 +132,27 @@ static void test_scope_of_a_run(void **state) {
   run_shows(self, connector, false, false);
 }
 
+/* How short a value may be to be searched for is the secret's own rule in both scopes. */
+static void test_scope_keeps_the_least_length(void **state) {
+  fixture *self = *state;
+  const kr_secret_rules rules = {.min_search = 3, .keep = 10};
+  kr_error error = {0};
+  fixture_secret(self, "default", "KEY", "q7Z");
+  assert_int_equal(kr_engine_secret_set_rules(self->engine, text("default"), text("KEY"), text(""),
+                                              &rules, &error),
+                   KR_OK);
+  static const char *const scopes[] = {"organization", "run"};
+  for (size_t i = 0; i < 2; i++) {
+    set_scope(self, scopes[i]);
+    kr_run *run = fixture_run(self, "default", connector, "{\"a\":\"pin q7Z, port 77\"}");
+    bool shows_value = event_holds(run, "q7Z");
+    bool shows_rest = event_holds(run, "port 77");
+    kr_run_free(run);
+    assert_false(shows_value);
+    assert_true(shows_rest);
+  }
+}
+
 /* Saving meanwhile, and streams, are about the organization whatever the scope of its runs. */
 static void test_scope_is_of_runs_only(void **state) {
   fixture *self = *state;
@@ -225,6 +246,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {TEST(test_each_building_is_audited),
                                      TEST(test_idle_sets_are_dropped),
                                      TEST(test_scope_of_a_run),
+                                     TEST(test_scope_keeps_the_least_length),
                                      TEST(test_scope_is_of_runs_only),
                                      TEST(test_policy_of_the_opened_value),
                                      TEST(test_sets_of_many_organizations)};
