@@ -184,6 +184,7 @@ kr_status kr_vault_secret_set(kr_vault *vault, kr_store_txn *txn, const kr_org *
 
 struct kr_vault_batch {
   kr_change change;
+  kr_mac *sum_mac;
   kr_secret *data_key;
   bool is_spoilt; /* a set failed: the transaction may hold a part of it */
 };
@@ -196,6 +197,8 @@ kr_status kr_vault_batch_begin(kr_vault *vault, kr_store_txn *txn, const kr_org 
   *batch = (kr_vault_batch){.data_key = NULL};
   KR_TRY(kr_change_begin(&batch->change, vault, txn, org, reterr));
   KR_TRY(kr_secret_current_key(&batch->change, &batch->data_key, reterr));
+  KR_TRY(kr_mac_new(vault->keys.sum, &batch->sum_mac, reterr));
+  batch->change.sum_mac = batch->sum_mac;
   *ret_batch = KR_TAKE(batch);
   return KR_OK;
 }
@@ -229,6 +232,7 @@ void kr_vault_batch_free(kr_vault_batch *batch) {
   if (batch == NULL)
     return;
   kr_secret_free(batch->data_key);
+  kr_mac_free(batch->sum_mac);
   kr_heap_memory()->release(batch, sizeof *batch);
 }
 
