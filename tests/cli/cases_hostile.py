@@ -4,8 +4,9 @@ allowed and not be lost."""
 import hashlib
 import json
 import os
+import subprocess
 
-from harness import HomeCase
+from harness import KROSYN, TIME_LIMIT_S, HomeCase
 
 
 class ForeignBackup(HomeCase):
@@ -44,3 +45,25 @@ class ForeignBackup(HomeCase):
         # Of a backup that is ours alone it is run, as of a home.
         self.fails(3, "restore", backup, "--home", self.dir + "/h2", says="exit code 1")
         self.assertTrue(os.path.exists(trace))
+
+
+class Policy(HomeCase):
+    def rules(self):
+        return json.loads(self.must("secret", "show", "CRM_API_KEY", "--json").out)
+
+    def test_no_host_is_not_any_host(self):
+        self.must("secret", "policy", "CRM_API_KEY", "--hosts", "api.example.com")
+        for nothing in (",", " ", " , ,", ""):
+            self.fails(2, "secret", "policy", "CRM_API_KEY", "--hosts", nothing, says="--hosts")
+        self.assertEqual(self.rules()["hosts"], "api.example.com")
+        self.must("secret", "policy", "CRM_API_KEY", "--hosts", "any")
+        self.assertEqual(self.rules()["hosts"], "")
+
+    def test_rules_changed_at_once_are_all_kept(self):
+        for i in range(2, 22):
+            changes = [("--hosts", "h%d.example" % i), ("--keep", str(i)), ("--min-search", str(i))]
+            running = [subprocess.Popen([KROSYN, "secret", "policy", "CRM_API_KEY", *change], env=self.environment(),
+                                        stdout=subprocess.DEVNULL) for change in changes]
+            self.assertEqual([process.wait(TIME_LIMIT_S) for process in running], [0, 0, 0])
+            rules = self.rules()
+            self.assertEqual((rules["hosts"], rules["keep"], rules["min_search"]), ("h%d.example" % i, i, i))
