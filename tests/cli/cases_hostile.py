@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The vault's commands used by somebody who means harm, or in the wrong way: what must not be run, not be
 allowed and not be lost."""
+import fcntl
 import hashlib
 import json
 import os
 import subprocess
+import time
 
 from harness import KROSYN, TIME_LIMIT_S, HomeCase
 
@@ -67,3 +69,39 @@ class Policy(HomeCase):
             self.assertEqual([process.wait(TIME_LIMIT_S) for process in running], [0, 0, 0])
             rules = self.rules()
             self.assertEqual((rules["hosts"], rules["keep"], rules["min_search"]), ("h%d.example" % i, i, i))
+
+
+class Variable(HomeCase):
+    def test_key_does_not_stay_with_who_waits_for_a_child(self):
+        with open(self.key_file()) as file:
+            line = file.read().splitlines()[-1]
+        place = os.open(self.home + "/vault", os.O_RDONLY)
+        fcntl.flock(place, fcntl.LOCK_EX)  # nobody opens the store, so that both wait
+        running = subprocess.Popen([KROSYN, "verify"], env=self.environment(KROSYN_KEY=line),
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        try:
+            processes = [running.pid, self.child_of(running.pid)]
+            try:
+                self.wait_until(lambda: all(line.encode() not in self.environ(pid) for pid in processes))
+            except PermissionError:
+                self.skipTest("only root may look into a process that protects itself")
+            self.assertEqual([b"HOME=" in self.environ(pid) for pid in processes], [True, True])
+        finally:
+            os.close(place)
+            said = running.communicate(timeout=TIME_LIMIT_S)[0]
+        self.assertIn(b"all is good", said)
+
+    def environ(self, pid):
+        with open("/proc/%d/environ" % pid, "rb") as file:
+            return file.read()
+
+    def wait_until(self, is_so):
+        end = time.monotonic() + 10
+        while not is_so():
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.02)
+
+    def child_of(self, pid):
+        children = "/proc/%d/task/%d/children" % (pid, pid)
+        self.wait_until(lambda: open(children).read().split())
+        return int(open(children).read().split()[0])
