@@ -46,7 +46,7 @@ static kr_status kr_engine_open_store_as(const char *home, const char *name,
 
 kr_status kr_engine_open_store(const char *home, const char *name, kr_store **ret_store,
                                kr_error *reterr) {
-  const kr_engine_mode mode = {.is_read_only = false};
+  const kr_engine_mode mode = {.is_read_only = true};
   return kr_engine_open_store_as(home, name, &mode, ret_store, reterr);
 }
 

@@ -5,6 +5,7 @@ import fcntl
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import time
 
@@ -105,3 +106,26 @@ class Variable(HomeCase):
         children = "/proc/%d/task/%d/children" % (pid, pid)
         self.wait_until(lambda: open(children).read().split())
         return int(open(children).read().split()[0])
+
+
+class ReadOnlyDisk(HomeCase):
+    def setUp(self):
+        super().setUp()
+        self.disk = self.dir + "/disk"
+        os.mkdir(self.disk)
+        made = subprocess.run(["mount", "-t", "tmpfs", "none", self.disk], stderr=subprocess.DEVNULL)
+        if made.returncode != 0:
+            self.skipTest("only root may mount")
+        self.addCleanup(subprocess.run, ["umount", self.disk])
+        shutil.copytree(self.home, self.disk + "/h")
+        subprocess.run(["mount", "-o", "remount,ro", self.disk], check=True)
+
+    def test_what_reads_works_and_the_rest_says_why_not(self):
+        home = ["--home", self.disk + "/h", "--key", self.key_file()]
+        for command in (["status"], ["verify"], ["key", "status"], ["backup", self.dir + "/b"]):
+            self.must(*command, *home)
+        for command in (["secret", "list"], ["secret", "set", "X"], ["key", "rotate"], ["org", "create", "x"], ["purge"],
+                        ["org", "delete", "x", "--yes"], ["secret", "policy", "X", "--keep", "3"]):
+            said = self.fails(1, *command, *home, stdin=b"a value", says="the file system is read-only")
+            self.assertIn(b"remount the disk", said.err)
+            self.assertNotIn(b"another user", said.err)
