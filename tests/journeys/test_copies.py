@@ -286,6 +286,22 @@ class Salvage(Damage):
         self.assertEqual(report["counts"]["values"], 8)
         self.must("secret", "set", "NUMBER_3", stdin="typed-again-3", home=new)
 
+    def test_without_the_head(self):
+        """The next id is lost with it: nobody may get that of an organization that has left events."""
+        self.must("org", "create", "gone")
+        self.must("--org", "gone", "secret", "set", "KEY", stdin=CANARY + "-gone")
+        self.run_it("run", self.connector, "--allow-private", "--org", "gone")
+        self.assertEqual(len(json.loads(self.must("--json", "--org", "gone", "events", "list"))), 1)
+        self.must("org", "delete", "gone", "--yes")
+        shutil.rmtree(self.whole)
+        shutil.copytree(self.home, self.whole)
+        self.flip_at("vault", b"vh\0\0\0\0\0\0\0", 12)
+        new, report = self.salvage()
+        self.must("org", "create", "later", home=new)
+        self.assertEqual(json.loads(self.must("--json", "--org", "later", "events", "list", home=new)), [])
+        self.assertEqual(json.loads(self.must("--json", "--org", "later", "secret", "list", home=new)), [])
+        self.verify(home=new, codes=(0,))
+
     def test_without_an_event(self):
         self.flip_at("events", b"er\0\0\0\0\0\0\0\1", 40)
         new, report = self.salvage()
