@@ -148,6 +148,8 @@ int kr_cli_run_secret_policy(kr_cli *cli) {
                                          &error);
   if (status != KR_OK)
     return kr_cli_fail(cli, &error, NULL);
+  if (rules.rules.expires_ms != 0 && rules.rules.expires_ms <= (int64_t)time(NULL) * 1000)
+    kr_cli_warn(cli, "the secret has expired: runs that name it fail from now on");
   if (cli->is_json)
     (void)printf("{\"name\":\"%s\",\"changed\":true}\n", cli->arguments[0]);
   else

@@ -123,6 +123,8 @@ static kr_status kr_restore_copy(const kr_restore *restore, const char *draft, k
 
 static kr_status kr_restore_run(kr_restore *restore, kr_tree *tree, kr_error *reterr) {
   KR_TRY(kr_backup_manifest_load(restore->directory, &restore->manifest, reterr));
+  KR_TRY(kr_tree_check_outside(restore->options->home, restore->directory,
+                               "the new home would lie inside the backup", reterr));
   KR_TRY(kr_tree_begin(tree, restore->options->home, true, reterr));
   KR_TRY(kr_restore_copy(restore, tree->draft.text, reterr));
   KR_TRY(kr_restore_prove(restore, tree->draft.text, reterr));

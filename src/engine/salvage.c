@@ -117,6 +117,8 @@ static kr_status kr_rescue_prove(kr_rescue *rescue, kr_home_report *ret_report, 
 
 static kr_status kr_rescue_run(kr_rescue *rescue, const char *directory, kr_home_report *ret_report,
                                kr_error *reterr) {
+  KR_TRY(kr_tree_check_outside(directory, rescue->options->home,
+                               "the new home would lie inside the damaged one", reterr));
   KR_TRY(kr_rescue_open(rescue, reterr));
   KR_TRY(kr_tree_begin(&rescue->tree, directory, false, reterr));
   KR_TRY(kr_rescue_vault(rescue, reterr));

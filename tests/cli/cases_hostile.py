@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import time
 
-from harness import KROSYN, TIME_LIMIT_S, HomeCase
+from harness import KROSYN, TIME_LIMIT_S, HomeCase, Terminal
 
 
 class ForeignBackup(HomeCase):
@@ -129,3 +129,40 @@ class ReadOnlyDisk(HomeCase):
             said = self.fails(1, *command, *home, stdin=b"a value", says="the file system is read-only")
             self.assertIn(b"remount the disk", said.err)
             self.assertNotIn(b"another user", said.err)
+
+
+class WrongUse(HomeCase):
+    def test_pipes_and_directories_in_place_of_files(self):
+        backup = self.dir + "/b"
+        self.must("backup", backup)
+        for place, words in ((backup + "/backup.json", ["restore", "--check", backup]),
+                             (self.home + "/settings.json", ["secret", "list"])):
+            os.rename(place, place + "-away")
+            os.mkfifo(place)
+            result = self.run_it(*words)  # does not wait for somebody to write into it
+            self.assertIn(b"is not a plain file", result.err)
+            os.unlink(place)
+            os.mkdir(place)
+            self.assertIn(b"is not a plain file", self.run_it(*words).err)
+            os.rmdir(place)
+            os.rename(place + "-away", place)
+        file = self.write("file", "x")
+        self.fails(1, "restore", "--check", file, says=["no whole backup", "a backup is a directory"])
+        self.fails(1, "secret", "list", "--home", file, says=["no krosyn home", "krosyn init"])
+
+    def test_new_homes_are_made_elsewhere(self):
+        self.must("backup", self.dir + "/b")
+        self.fails(1, "verify", "--salvage", self.home + "/new", says="inside the damaged one")
+        before = sorted(os.listdir(self.dir + "/b"))
+        self.fails(1, "restore", self.dir + "/b", "--home", self.dir + "/b/new", says="inside the backup")
+        self.assertEqual(sorted(os.listdir(self.dir + "/b")), before)
+
+    def test_a_date_that_has_passed_is_warned_of(self):
+        said = self.must("secret", "policy", "CRM_API_KEY", "--expires", "2019-01-01")
+        self.assertIn(b"has expired", said.err)
+        self.assertEqual(self.must("secret", "policy", "CRM_API_KEY", "--expires", "2999-01-01").err, b"")
+
+    def test_nobody_types_a_value_that_is_seen(self):
+        terminal = Terminal(self, "secret", "set", "TYPED", "--file", "-")
+        self.assertEqual(terminal.finish(), 2)
+        self.assertIn(b"would be seen", terminal.seen)
