@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
@@ -634,6 +635,50 @@ class Status(CopiesCase):
         self.assertEqual((without["organizations"], without["secrets"]), (2, 8))
         self.assertEqual(without["key_needed"], told["key_needed"])
         self.assertIn("not verified", self.must("status"))
+
+
+class Storm(CopiesCase):
+    """Writers, some of them killed, while all is read and the files are exchanged. Who writes waits for others in turn:
+    one that is killed as its turn comes must not leave those behind it asleep for ever."""
+
+    N_WRITERS = 4
+
+    def until_the_end(self, seed, words, n_killed):
+        chance = random.Random(seed)
+        while time.monotonic() < self.end and not self.wrong:
+            running = subprocess.Popen(self.command(*words), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                       stderr=subprocess.STDOUT, text=True)
+            if chance.randrange(100) < n_killed:
+                running.stdin.close()
+                time.sleep(chance.uniform(0, 0.06))
+                running.kill()
+                running.wait()
+                running.stdout.close()
+                continue
+            try:
+                said = running.communicate("value-%d" % chance.randrange(10 ** 9), timeout=40)[0]
+            except subprocess.TimeoutExpired:
+                running.kill()
+                said = "hangs: " + " ".join(words) + running.communicate()[0]
+            if running.returncode != 0:
+                self.wrong.append(said)
+            self.n_done[words[0]] = self.n_done.get(words[0], 0) + 1
+
+    def test_nobody_waits_for_ever_and_nothing_is_called_damage(self):
+        self.fill()
+        self.wrong = []
+        self.n_done = {}
+        self.end = time.monotonic() + times(12, 120)
+        jobs = [(("secret", "set", "W%d" % number), 40) for number in range(self.N_WRITERS)]
+        jobs += [(("purge",), 0), (("verify",), 0)]
+        threads = [threading.Thread(target=self.until_the_end, args=(seed, *job)) for seed, job in enumerate(jobs)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(self.wrong, [])
+        self.assertEqual(sorted(self.n_done), ["purge", "secret", "verify"])
+        self.verify(codes=(0,))
 
 
 class Readers(CopiesCase):
