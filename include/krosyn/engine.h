@@ -256,6 +256,18 @@ KR_API kr_status kr_engine_secret_set_rules(kr_engine *engine, kr_str org, kr_st
                                             kr_str environment, const kr_secret_rules *rules,
                                             kr_error *reterr) KR_MUST_USE;
 
+/** Changes the rules it is given; hosts may come to point to memory of ctx. May be called again. */
+typedef kr_status (*kr_secret_rules_edit)(void *ctx, kr_secret_rules *rules);
+
+/**
+ * Replace some of the rules: edit is given those of now, in the transaction that
+ * saves them, so that what others change meanwhile is not lost. A status of edit
+ * other than KR_OK is returned, and nothing saved. Errors as above.
+ */
+KR_API kr_status kr_engine_secret_edit_rules(kr_engine *engine, kr_str org, kr_str name,
+                                             kr_str environment, kr_secret_rules_edit edit,
+                                             void *ctx, kr_error *reterr) KR_MUST_USE;
+
 /** Make an older version's value the newest, sealed anew and never shown. */
 KR_API kr_status kr_engine_secret_rollback(kr_engine *engine, kr_str org, kr_str name,
                                            kr_str environment, uint32_t version,

@@ -47,6 +47,11 @@ static kr_status kr_cli_value_from_stdin(const kr_cli *cli, kr_engine *engine,
   return status;
 }
 
+/* The terminal would show it: only the prompt turns that off. */
+static bool kr_cli_would_be_seen(const char *file) {
+  return file != NULL && strcmp(file, "-") == 0 && isatty(STDIN_FILENO) == 1;
+}
+
 static kr_status kr_cli_take_value(const kr_cli *cli, kr_engine *engine, kr_secret **ret_value,
                                    kr_error *error) {
   const char *file = cli->values[KR_CLI_FILE];
@@ -93,6 +98,9 @@ int kr_cli_run_secret_set(kr_cli *cli) {
   const char *problem = kr_cli_secret_name_problem(cli->arguments[0]);
   if (problem != NULL)
     return kr_cli_bad_secret_name(cli, problem);
+  if (kr_cli_would_be_seen(cli->values[KR_CLI_FILE]))
+    return kr_cli_usage(cli, "what is typed for --file - would be seen on the terminal",
+                        "leave --file out to be asked for the value, unseen");
   kr_status status = kr_cli_open(cli, false, &engine, &error);
   if (status == KR_OK)
     status = kr_cli_take_value(cli, engine, &value, &error);

@@ -64,10 +64,9 @@ static kr_status kr_seen_note(kr_vault *vault, const kr_store_txn *txn, uint32_t
   (void)pthread_mutex_lock(&vault->mutex);
   kr_vault_seen *entry = kr_seen_find(vault, org_id);
   if (entry == NULL) {
-    status = kr_seen_insert(vault, (kr_vault_seen){.org_id = org_id,
-                                                   .high = generation,
-                                                   .low = generation,
-                                                   .is_walked = is_walked});
+    status = kr_seen_insert(
+        vault,
+        (kr_vault_seen){.org_id = org_id, .high = generation, .low = 0, .is_walked = is_walked});
   } else {
     if (generation > entry->high && txn->mode == KR_STORE_READ)
       entry->high = generation;
@@ -83,8 +82,7 @@ kr_status kr_vault_seen_new(kr_vault *vault, uint32_t org_id, uint64_t generatio
                             kr_error *reterr) {
   (void)pthread_mutex_lock(&vault->mutex);
   kr_status status = KR_OK;
-  kr_vault_seen entry = {
-      .org_id = org_id, .high = generation, .low = generation, .is_walked = true};
+  kr_vault_seen entry = {.org_id = org_id, .high = generation, .low = 0, .is_walked = true};
   /* An entry can be there from a transaction that was aborted. */
   kr_vault_seen *old = kr_seen_find(vault, org_id);
   if (old != NULL)

@@ -90,7 +90,7 @@ typedef struct kr_vault_keys {
 typedef struct kr_vault_seen {
   uint32_t org_id;
   uint64_t high;  /* the highest committed generation seen */
-  uint64_t low;   /* one below it that was walked too */
+  uint64_t low;   /* one below it that was walked too; 0, which no manifest has: none */
   bool is_walked; /* its records were checked against its manifest */
 } kr_vault_seen;
 

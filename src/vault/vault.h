@@ -338,8 +338,12 @@ kr_status kr_vault_survey(kr_vault *vault, const kr_survey *survey, kr_vault_cou
  * a head made anew. What is damaged, and what is good but had to be left behind
  * (values whose metadata is lost), is told to survey->damaged; survey->good is
  * not used. On failure the new store is of no use. Needs the key.
+ *
+ * @high_org_id  The highest id of an organization that stands in other stores; where the head is
+ *               lost, ids of new organizations begin above it.
  */
-kr_status kr_vault_salvage(kr_vault *vault, kr_store *to, const kr_survey *survey,
-                           kr_vault_counts *ret_counts, kr_error *reterr) KR_MUST_USE;
+kr_status kr_vault_salvage(kr_vault *vault, kr_store *to, uint32_t high_org_id,
+                           const kr_survey *survey, kr_vault_counts *ret_counts,
+                           kr_error *reterr) KR_MUST_USE;
 
 #endif
