@@ -225,6 +225,7 @@ typedef struct kr_secret_set_result {
   bool is_short;        /* under 4 bytes: found in logs by position only */
   bool has_blank_edges; /* leading or trailing blanks were kept */
   bool is_placeholder;  /* looks like what examples hold instead of a secret: changeme, <token> */
+  bool has_bare_name;   /* new, and no letter in its name: names are shown; is it a value? */
   char duplicate_of[KR_SECRET_NAME_SIZE]; /* another secret of the same value, or "" */
 } kr_secret_set_result;
 
@@ -254,6 +255,18 @@ KR_API kr_status kr_engine_secret_delete(kr_engine *engine, kr_str org, kr_str n
 KR_API kr_status kr_engine_secret_set_rules(kr_engine *engine, kr_str org, kr_str name,
                                             kr_str environment, const kr_secret_rules *rules,
                                             kr_error *reterr) KR_MUST_USE;
+
+/** Changes the rules it is given; hosts may come to point to memory of ctx. May be called again. */
+typedef kr_status (*kr_secret_rules_edit)(void *ctx, kr_secret_rules *rules);
+
+/**
+ * Replace some of the rules: edit is given those of now, in the transaction that
+ * saves them, so that what others change meanwhile is not lost. A status of edit
+ * other than KR_OK is returned, and nothing saved. Errors as above.
+ */
+KR_API kr_status kr_engine_secret_edit_rules(kr_engine *engine, kr_str org, kr_str name,
+                                             kr_str environment, kr_secret_rules_edit edit,
+                                             void *ctx, kr_error *reterr) KR_MUST_USE;
 
 /** Make an older version's value the newest, sealed anew and never shown. */
 KR_API kr_status kr_engine_secret_rollback(kr_engine *engine, kr_str org, kr_str name,

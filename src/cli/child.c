@@ -28,6 +28,18 @@ static kr_status kr_cli_spawn(char **argv, pid_t *ret_pid, kr_error *error) {
   return KR_IO;
 }
 
+/*
+ * The child has an environment of its own by now, takes the key out of it and
+ * wipes it there. It must not go on standing in ours for as long as the child works.
+ */
+static void kr_cli_forget_key_variable(void) {
+  char *value = getenv("KROSYN_KEY");
+  if (value == NULL)
+    return;
+  explicit_bzero(value, strlen(value));
+  (void)unsetenv("KROSYN_KEY");
+}
+
 kr_status kr_cli_in_child(const kr_cli *cli, kr_cli_child *ret_child, kr_error *error) {
   size_t n = 0;
   while (cli->argv[n] != NULL)
@@ -45,6 +57,7 @@ kr_status kr_cli_in_child(const kr_cli *cli, kr_cli_child *ret_child, kr_error *
   (void)fflush(stdout);
   kr_status status = kr_cli_spawn(argv, &pid, error);
   free(argv);
+  kr_cli_forget_key_variable();
   if (status != KR_OK)
     return status;
   while (waitpid(pid, &result, 0) < 0)

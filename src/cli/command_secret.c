@@ -47,6 +47,11 @@ static kr_status kr_cli_value_from_stdin(const kr_cli *cli, kr_engine *engine,
   return status;
 }
 
+/* The terminal would show it: only the prompt turns that off. */
+static bool kr_cli_would_be_seen(const char *file) {
+  return file != NULL && strcmp(file, "-") == 0 && isatty(STDIN_FILENO) == 1;
+}
+
 static kr_status kr_cli_take_value(const kr_cli *cli, kr_engine *engine, kr_secret **ret_value,
                                    kr_error *error) {
   const char *file = cli->values[KR_CLI_FILE];
@@ -67,6 +72,10 @@ static void kr_cli_show_saved(const kr_cli *cli, const kr_secret_set_result *res
   if (result->is_placeholder)
     kr_cli_warn(cli, "the value looks like a placeholder of an example (such as changeme, <token> "
                      "or null); it was saved as it is");
+  if (result->has_bare_name)
+    kr_cli_warn(cli,
+                "the name has no letter, and names are shown wherever secrets are listed; if a "
+                "value was typed there, delete the secret, `krosyn purge`, and take a new value");
   if (result->duplicate_of[0] != '\0') {
     char message[KR_SECRET_NAME_SIZE + 64];
     (void)snprintf(message, sizeof message, "the secret %s holds the same value",
@@ -89,6 +98,9 @@ int kr_cli_run_secret_set(kr_cli *cli) {
   const char *problem = kr_cli_secret_name_problem(cli->arguments[0]);
   if (problem != NULL)
     return kr_cli_bad_secret_name(cli, problem);
+  if (kr_cli_would_be_seen(cli->values[KR_CLI_FILE]))
+    return kr_cli_usage(cli, "what is typed for --file - would be seen on the terminal",
+                        "leave --file out to be asked for the value, unseen");
   kr_status status = kr_cli_open(cli, false, &engine, &error);
   if (status == KR_OK)
     status = kr_cli_take_value(cli, engine, &value, &error);

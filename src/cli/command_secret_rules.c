@@ -61,11 +61,13 @@ static bool kr_cli_read_positions(const char *text, uint32_t *ret_positions) {
   }
 }
 
-/* Commas and blanks part hosts; lower case. */
+/* Commas and blanks part hosts; lower case. A list without any would open the secret to every host:
+ * it comes from a variable that is empty, and is an error. */
 static bool kr_cli_read_hosts(const char *text, char out[KR_CLI_HOSTS_BYTES + 1]) {
   size_t len = 0;
+  out[0] = '\0';
   if (strcmp(text, "any") == 0)
-    text = "";
+    return true;
   for (; *text != '\0'; text++) {
     bool is_parting = *text == ',' || *text == ' ';
     if (is_parting && (len == 0 || out[len - 1] == ' '))
@@ -77,21 +79,14 @@ static bool kr_cli_read_hosts(const char *text, char out[KR_CLI_HOSTS_BYTES + 1]
   while (len > 0 && out[len - 1] == ' ')
     len--;
   out[len] = '\0';
-  return true;
+  return len > 0;
 }
 
 typedef struct kr_cli_rules {
+  const kr_cli *cli;
   kr_secret_rules rules;
   char hosts[KR_CLI_HOSTS_BYTES + 1];
 } kr_cli_rules;
-
-static kr_status kr_cli_take_rules(void *ctx, const kr_secret_info *info) {
-  kr_cli_rules *rules = ctx;
-  rules->rules = info->rules;
-  (void)snprintf(rules->hosts, sizeof rules->hosts, "%s", info->rules.hosts);
-  rules->rules.hosts = rules->hosts;
-  return KR_OK;
-}
 
 /* NULL, or what is wrong with an option. */
 static const char *kr_cli_change_rules(const kr_cli *cli, kr_cli_rules *rules) {
@@ -105,7 +100,7 @@ static const char *kr_cli_change_rules(const kr_cli *cli, kr_cli_rules *rules) {
   else if (expires != NULL && !kr_cli_read_date(expires, &rules->rules.expires_ms))
     return "--expires takes a date such as 2027-01-31 or 2027-01-31T12:00:00Z, or never";
   if (hosts != NULL && !kr_cli_read_hosts(hosts, rules->hosts))
-    return "--hosts is over its limit of 1024 bytes";
+    return "--hosts takes at least one host and at most 1024 bytes, or any";
   if (positions != NULL && !kr_cli_read_positions(positions, &rules->rules.positions))
     return "--positions takes header, path, query and body, parted by commas, or any";
   if (min_search != NULL &&
@@ -114,6 +109,17 @@ static const char *kr_cli_change_rules(const kr_cli *cli, kr_cli_rules *rules) {
   if (keep != NULL && (!kr_cli_read_number(keep, &rules->rules.keep) || rules->rules.keep == 0))
     return "--keep takes a number from 1 to 50";
   return NULL;
+}
+
+/* Those of now, with what the options say in place of some. */
+static kr_status kr_cli_edit_rules(void *ctx, kr_secret_rules *now) {
+  kr_cli_rules *rules = ctx;
+  rules->rules = *now;
+  (void)snprintf(rules->hosts, sizeof rules->hosts, "%s", now->hosts);
+  rules->rules.hosts = rules->hosts;
+  (void)kr_cli_change_rules(rules->cli, rules);
+  *now = rules->rules;
+  return KR_OK;
 }
 
 static bool kr_cli_names_a_rule(const kr_cli *cli) {
@@ -126,8 +132,7 @@ static bool kr_cli_names_a_rule(const kr_cli *cli) {
 int kr_cli_run_secret_policy(kr_cli *cli) {
   kr_error error = {0};
   KR_CLI_CLEANUP(kr_cli_engine_done) kr_engine *engine = NULL;
-  kr_cli_rules rules = {.hosts = ""};
-  kr_str name = kr_cli_str(cli->arguments[0]);
+  kr_cli_rules rules = {.cli = cli, .hosts = ""};
   const char *problem = kr_cli_secret_name_problem(cli->arguments[0]);
   if (problem != NULL)
     return kr_cli_bad_secret_name(cli, problem);
@@ -138,15 +143,13 @@ int kr_cli_run_secret_policy(kr_cli *cli) {
     return kr_cli_usage(cli, problem, "krosyn help secret policy shows examples");
   kr_status status = kr_cli_open(cli, false, &engine, &error);
   if (status == KR_OK)
-    status = kr_engine_secret_show(engine, kr_cli_org(cli), name, kr_cli_secret_environment(cli),
-                                   kr_cli_take_rules, &rules, &error);
-  if (status == KR_OK) {
-    (void)kr_cli_change_rules(cli, &rules);
-    status = kr_engine_secret_set_rules(engine, kr_cli_org(cli), name,
-                                        kr_cli_secret_environment(cli), &rules.rules, &error);
-  }
+    status = kr_engine_secret_edit_rules(engine, kr_cli_org(cli), kr_cli_str(cli->arguments[0]),
+                                         kr_cli_secret_environment(cli), kr_cli_edit_rules, &rules,
+                                         &error);
   if (status != KR_OK)
     return kr_cli_fail(cli, &error, NULL);
+  if (rules.rules.expires_ms != 0 && rules.rules.expires_ms <= (int64_t)time(NULL) * 1000)
+    kr_cli_warn(cli, "the secret has expired: runs that name it fail from now on");
   if (cli->is_json)
     (void)printf("{\"name\":\"%s\",\"changed\":true}\n", cli->arguments[0]);
   else

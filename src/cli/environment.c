@@ -6,6 +6,7 @@
  */
 #include "cli/cli.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -76,8 +77,8 @@ static kr_status kr_cli_explain_access(const char *home, kr_error *error) {
     int len = snprintf(path, sizeof path, "%s%s", home, parts[i]);
     if (len < 0 || (size_t)len >= sizeof path || access(path, F_OK) != 0)
       continue;
-    if (access(path, R_OK | W_OK) == 0)
-      continue;
+    if (access(path, R_OK | W_OK) == 0 || errno != EACCES)
+      continue; /* a disk that is read-only says so itself */
     error->status = KR_REFUSED;
     kr_cli_hint(error, "%s must be readable and writable by you; is it another user's home?", path);
     return KR_REFUSED;

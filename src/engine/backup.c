@@ -52,18 +52,6 @@ static kr_status kr_backup_open_copy(kr_backup *backup, kr_error *reterr) {
   return kr_engine_open_as(&options, &mode, &backup->copy, reterr);
 }
 
-/* A backup inside its home would be copied by the next tool that copies homes, and so on. */
-static kr_status kr_backup_place(const char *home, const char *directory, kr_error *reterr) {
-  kr_path inner;
-  kr_path outer;
-  KR_TRY(kr_path_canonical(&outer, home, reterr));
-  KR_TRY(kr_path_canonical(&inner, directory, reterr));
-  if (!kr_path_is_below(inner.text, outer.text))
-    return KR_OK;
-  return kr_fail_hint(reterr, KR_INVALID, "the backup would lie inside the home",
-                      "name a directory elsewhere, best on another disk");
-}
-
 static kr_status kr_backup_copy_store(kr_backup *backup, kr_store *store, const char *name,
                                       kr_error *reterr) {
   kr_path path;
@@ -116,7 +104,9 @@ static kr_status kr_backup_digest(kr_backup *backup, kr_error *reterr) {
 }
 
 static kr_status kr_backup_run(kr_backup *backup, const char *directory, kr_error *reterr) {
-  KR_TRY(kr_backup_place(backup->options->home, directory, reterr));
+  /* It would be copied by the next tool that copies homes, and so on. */
+  KR_TRY(kr_tree_check_outside(directory, backup->options->home,
+                               "the backup would lie inside the home", reterr));
   KR_TRY(kr_backup_open_home(backup, reterr));
   KR_TRY(kr_tree_begin(&backup->tree, directory, false, reterr));
   KR_TRY(kr_backup_copy(backup, reterr));

@@ -60,7 +60,7 @@ kr_status kr_custody_is_outside(const char *key_path, const char *home,
 
 void kr_custody_done(kr_custody *custody);
 
-/** kr_engine_open's own opening of one store of a home (open.c). */
+/** kr_engine_open's own opening of one store of a home (open.c), to read only. */
 kr_status kr_engine_open_store(const char *home, const char *name, kr_store **ret_store,
                                kr_error *reterr) KR_MUST_USE;
 

@@ -71,6 +71,8 @@ typedef struct kr_engine_mode {
   bool is_damaged;           /* with is_read_only: only what must be there is looked at */
   const kr_keyring *keyring; /* NULL: from options; else this one, which outlives the engine */
   kr_error *reterr_events;   /* with is_damaged: why the log, and it alone, could not be opened */
+  const char *copied_from;   /* whose copy the home is; NULL: its own. Who can write there has
+                                written the command that the settings record */
 } kr_engine_mode;
 
 /** Errors as kr_engine_open; events may be NULL where is_damaged. */

@@ -166,11 +166,15 @@ static kr_status kr_file_read_all(int fd, const char *path, kr_buf *out, kr_erro
 }
 
 kr_status kr_file_read(const char *path, kr_buf *out, kr_error *reterr) {
-  KR_CLEANUP(kr_fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-  if (fd < 0 && errno == ENOENT)
+  /* NONBLOCK: opening a pipe must not wait for a writer. */
+  KR_CLEANUP(kr_fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+  struct stat info;
+  if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
     return kr_fail(reterr, KR_NOT_FOUND, "there is no file %s", path);
-  if (fd < 0)
+  if (fd < 0 || fstat(fd, &info) != 0)
     return kr_fail_errno(reterr, errno, "cannot open %s", path);
+  if (!S_ISREG(info.st_mode))
+    return kr_fail(reterr, KR_REFUSED, "%s is not a plain file", path);
   return kr_file_read_all(fd, path, out, reterr);
 }
 

@@ -50,7 +50,8 @@ typedef enum kr_directory_state {
 kr_status kr_directory_look(const char *path, kr_directory_state *ret_state,
                             kr_error *reterr) KR_MUST_USE;
 
-/** Read a whole small file. KR_NOT_FOUND (reterr filled), KR_LIMIT over the buffer's limit. */
+/** Read a whole small plain file. KR_NOT_FOUND (reterr filled), KR_LIMIT over the buffer's limit,
+ * KR_REFUSED: a pipe, a device or a directory. */
 kr_status kr_file_read(const char *path, kr_buf *out, kr_error *reterr) KR_MUST_USE;
 
 /**

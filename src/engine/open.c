@@ -12,11 +12,16 @@
 #define KR_ENGINE_RECONCILE_AGE_MS 0
 
 static kr_status kr_engine_open_key(kr_engine *engine, const kr_home_options *options,
-                                    const kr_home_settings *settings, kr_error *reterr) {
+                                    const kr_home_settings *settings, const kr_engine_mode *mode,
+                                    kr_error *reterr) {
   KR_CLEANUP(kr_custody_done) kr_custody custody = {0};
+  kr_home_options origin = *options;
   if (options->without_key)
     return KR_OK;
-  KR_TRY(kr_custody_choose(options, settings, false, engine->pool, &custody, reterr));
+  /* A copy is ours alone whoever wrote what was copied: trust is asked for where it comes from. */
+  if (mode->copied_from != NULL)
+    origin.home = mode->copied_from;
+  KR_TRY(kr_custody_choose(&origin, settings, false, engine->pool, &custody, reterr));
   KR_TRY(kr_path_canonical(&engine->home_path, options->home, reterr));
   if (custody.source == KR_KEY_FILE)
     engine->key_path = custody.path;
@@ -41,7 +46,7 @@ static kr_status kr_engine_open_store_as(const char *home, const char *name,
 
 kr_status kr_engine_open_store(const char *home, const char *name, kr_store **ret_store,
                                kr_error *reterr) {
-  const kr_engine_mode mode = {.is_read_only = false};
+  const kr_engine_mode mode = {.is_read_only = true};
   return kr_engine_open_store_as(home, name, &mode, ret_store, reterr);
 }
 
@@ -115,7 +120,7 @@ kr_status kr_engine_open_as(const kr_home_options *options, const kr_engine_mode
   engine->has_mutex = true;
   KR_TRY(kr_secure_new(KR_SECURE_POOL_BYTES, &engine->pool, reterr));
   if (mode->keyring == NULL)
-    KR_TRY(kr_engine_open_key(engine, options, &settings, reterr));
+    KR_TRY(kr_engine_open_key(engine, options, &settings, mode, reterr));
   engine->keyring = mode->keyring == NULL ? engine->own_keyring : mode->keyring;
   KR_TRY(kr_engine_open_stores(engine, options->home, &settings, mode, reterr));
   if (engine->keyring != NULL && !mode->is_read_only)

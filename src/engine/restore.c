@@ -71,10 +71,11 @@ static kr_status kr_restore_state(kr_restore *restore, kr_error *reterr) {
 /* home: the backup itself, or the draft of a new home; nobody else has it open. */
 static kr_status kr_restore_prove(kr_restore *restore, const char *home, kr_error *reterr) {
   kr_error log_error = {.status = KR_OK};
-  const kr_engine_mode mode = kr_verify_mode(true, &log_error);
+  kr_engine_mode mode = kr_verify_mode(true, &log_error);
   KR_CLEANUP(kr_engine_closep) kr_engine *engine = NULL;
   kr_home_options options = *restore->options;
   options.home = home;
+  mode.copied_from = restore->directory;
   KR_TRY(kr_engine_open_as(&options, &mode, &engine, reterr));
   KR_TRY(kr_engine_need_key(engine, reterr));
   KR_TRY(kr_backup_manifest_check(&restore->manifest, kr_vault_backup_key(engine->vault), reterr));
@@ -122,6 +123,8 @@ static kr_status kr_restore_copy(const kr_restore *restore, const char *draft, k
 
 static kr_status kr_restore_run(kr_restore *restore, kr_tree *tree, kr_error *reterr) {
   KR_TRY(kr_backup_manifest_load(restore->directory, &restore->manifest, reterr));
+  KR_TRY(kr_tree_check_outside(restore->options->home, restore->directory,
+                               "the new home would lie inside the backup", reterr));
   KR_TRY(kr_tree_begin(tree, restore->options->home, true, reterr));
   KR_TRY(kr_restore_copy(restore, tree->draft.text, reterr));
   KR_TRY(kr_restore_prove(restore, tree->draft.text, reterr));

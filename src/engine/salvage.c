@@ -62,9 +62,12 @@ static kr_status kr_rescue_vault(kr_rescue *rescue, kr_error *reterr) {
   const kr_survey survey = {.damaged = kr_rescue_tell, .ctx = rescue};
   kr_vault_counts vault;
   kr_registry_counts registry;
+  uint32_t high_org_id = 0;
+  if (engine->events != NULL)
+    KR_TRY(kr_events_high_org(engine->events, &high_org_id, reterr));
   KR_TRY(kr_rescue_create(rescue, "vault", reterr));
   rescue->area = "vault";
-  KR_TRY(kr_vault_salvage(engine->vault, rescue->store, &survey, &vault, reterr));
+  KR_TRY(kr_vault_salvage(engine->vault, rescue->store, high_org_id, &survey, &vault, reterr));
   rescue->area = "settings and audit";
   KR_TRY(kr_registry_salvage(&engine->registry, engine->vault_store, rescue->store, &survey,
                              &registry, reterr));
@@ -114,6 +117,8 @@ static kr_status kr_rescue_prove(kr_rescue *rescue, kr_home_report *ret_report, 
 
 static kr_status kr_rescue_run(kr_rescue *rescue, const char *directory, kr_home_report *ret_report,
                                kr_error *reterr) {
+  KR_TRY(kr_tree_check_outside(directory, rescue->options->home,
+                               "the new home would lie inside the damaged one", reterr));
   KR_TRY(kr_rescue_open(rescue, reterr));
   KR_TRY(kr_tree_begin(&rescue->tree, directory, false, reterr));
   KR_TRY(kr_rescue_vault(rescue, reterr));

@@ -37,6 +37,14 @@ static kr_status kr_secret_take_use(void *ctx, const kr_secret_use *use) {
   return KR_OK;
 }
 
+static kr_secret_rules kr_rules_of(const kr_secret_policy *policy) {
+  return (kr_secret_rules){.expires_ms = policy->expires_ms,
+                           .hosts = policy->hosts,
+                           .positions = policy->positions,
+                           .min_search = policy->min_search,
+                           .keep = policy->keep};
+}
+
 static kr_status kr_secret_give(void *ctx, const kr_secret_meta *meta) {
   const kr_secret_walk *walk = ctx;
   kr_secret_uses uses; /* 16 KiB: not zeroed for each of 100 000 secrets */
@@ -53,11 +61,7 @@ static kr_status kr_secret_give(void *ctx, const kr_secret_meta *meta) {
                                .updated_ms = meta->updated_ms,
                                .created_by = meta->created_by,
                                .updated_by = meta->updated_by,
-                               .rules = {.expires_ms = meta->policy.expires_ms,
-                                         .hosts = meta->policy.hosts,
-                                         .positions = meta->policy.positions,
-                                         .min_search = meta->policy.min_search,
-                                         .keep = meta->policy.keep},
+                               .rules = kr_rules_of(&meta->policy),
                                .uses = uses.items,
                                .n_uses = uses.n_items};
   return walk->visit(walk->ctx, &info);
@@ -123,7 +127,9 @@ typedef struct kr_life_change {
   kr_org org;
   kr_secret_meta old; /* before */
   kr_secret_meta new_meta;
-  const kr_secret_policy *policy;
+  kr_secret_policy policy;   /* to be saved */
+  kr_secret_rules_edit edit; /* NULL, or makes it of the old one */
+  void *edit_ctx;
   uint32_t version; /* to bring back */
   kr_secret_info_visit visit;
   void *ctx;
@@ -202,18 +208,8 @@ static kr_status kr_rules_audit(const kr_life_change *change, kr_store_txn *txn,
   return kr_life_audit(change, txn, "secret.rules", changes, n_changes, reterr);
 }
 
-static kr_status kr_rules_change(kr_store_txn *txn, void *ctx, kr_error *reterr) {
-  kr_life_change *change = ctx;
-  KR_TRY(kr_life_begin(change, txn, reterr));
-  KR_TRY(kr_vault_secret_set_policy(
-      change->engine->vault, txn, &change->org, change->name, change->environment, change->policy,
-      kr_str_cstr(change->engine->actor), change->now_ms, &change->new_meta, reterr));
-  return kr_rules_audit(change, txn, reterr);
-}
-
-kr_status kr_engine_secret_set_rules(kr_engine *engine, kr_str org_name, kr_str name,
-                                     kr_str environment, const kr_secret_rules *rules,
-                                     kr_error *reterr) {
+static kr_status kr_rules_read(const kr_secret_rules *rules, kr_secret_policy *ret_policy,
+                               kr_error *reterr) {
   if (rules->positions > KR_POSITIONS_ALL)
     return kr_fail(reterr, KR_INVALID, "positions are header, path, query and body");
   kr_secret_policy policy = {.expires_ms = rules->expires_ms,
@@ -227,11 +223,46 @@ kr_status kr_engine_secret_set_rules(kr_engine *engine, kr_str org_name, kr_str 
   if (hosts.len > 0)
     memcpy(policy.hosts, hosts.ptr, hosts.len);
   KR_TRY(kr_vault_policy_check(&policy, reterr));
+  *ret_policy = policy;
+  return KR_OK;
+}
+
+static kr_status kr_rules_edit(kr_life_change *change, kr_error *reterr) {
+  kr_secret_rules rules = kr_rules_of(&change->old.policy);
+  if (change->edit == NULL)
+    return KR_OK;
+  KR_TRY(change->edit(change->edit_ctx, &rules));
+  return kr_rules_read(&rules, &change->policy, reterr);
+}
+
+static kr_status kr_rules_change(kr_store_txn *txn, void *ctx, kr_error *reterr) {
+  kr_life_change *change = ctx;
+  KR_TRY(kr_life_begin(change, txn, reterr));
+  KR_TRY(kr_rules_edit(change, reterr));
+  KR_TRY(kr_vault_secret_set_policy(
+      change->engine->vault, txn, &change->org, change->name, change->environment, &change->policy,
+      kr_str_cstr(change->engine->actor), change->now_ms, &change->new_meta, reterr));
+  return kr_rules_audit(change, txn, reterr);
+}
+
+kr_status kr_engine_secret_set_rules(kr_engine *engine, kr_str org_name, kr_str name,
+                                     kr_str environment, const kr_secret_rules *rules,
+                                     kr_error *reterr) {
+  kr_life_change change = {
+      .engine = engine, .org_name = org_name, .name = name, .environment = environment};
+  KR_TRY(kr_rules_read(rules, &change.policy, reterr));
+  return kr_life_write(&change, kr_rules_change, reterr);
+}
+
+kr_status kr_engine_secret_edit_rules(kr_engine *engine, kr_str org_name, kr_str name,
+                                      kr_str environment, kr_secret_rules_edit edit, void *ctx,
+                                      kr_error *reterr) {
   kr_life_change change = {.engine = engine,
                            .org_name = org_name,
                            .name = name,
                            .environment = environment,
-                           .policy = &policy};
+                           .edit = edit,
+                           .edit_ctx = ctx};
   return kr_life_write(&change, kr_rules_change, reterr);
 }
 

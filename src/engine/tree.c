@@ -42,6 +42,17 @@ static kr_status kr_tree_look(const kr_tree *tree, bool may_be_empty, kr_error *
   return state == KR_DIRECTORY_EMPTY ? KR_OK : kr_tree_taken(tree, reterr);
 }
 
+kr_status kr_tree_check_outside(const char *place, const char *directory, const char *what,
+                                kr_error *reterr) {
+  kr_path inner;
+  kr_path outer;
+  KR_TRY(kr_path_canonical(&outer, directory, reterr));
+  KR_TRY(kr_path_canonical(&inner, place, reterr));
+  if (!kr_path_is_below(inner.text, outer.text))
+    return KR_OK;
+  return kr_fail_hint(reterr, KR_INVALID, what, "name a directory elsewhere, best on another disk");
+}
+
 kr_status kr_tree_begin(kr_tree *tree, const char *place, bool may_be_empty, kr_error *reterr) {
   kr_path draft;
   KR_TRY(kr_path_canonical(&tree->place, place, reterr));

@@ -18,6 +18,13 @@ typedef struct kr_tree {
 } kr_tree;
 
 /**
+ * KR_INVALID when a place lies inside a directory that it must not change, links
+ * followed. what: "the backup would lie inside the home".
+ */
+kr_status kr_tree_check_outside(const char *place, const char *directory, const char *what,
+                                kr_error *reterr) KR_MUST_USE;
+
+/**
  * Make the draft (0700). may_be_empty: an empty directory may stand at the
  * place. KR_EXISTS, KR_NOT_FOUND (nothing above it), KR_IO.
  */

@@ -132,6 +132,9 @@ typedef struct kr_events_counts { /* of good records */
 kr_status kr_events_survey(kr_events *events, const kr_survey *survey, kr_events_counts *ret_counts,
                            kr_error *reterr) KR_MUST_USE;
 
+/** The highest id of an organization that events stand under, unverified; 0: none can be read. */
+kr_status kr_events_high_org(kr_events *events, uint32_t *ret_org_id, kr_error *reterr) KR_MUST_USE;
+
 /** Write what is good of a damaged log into an empty store; see kr_vault_salvage. */
 kr_status kr_events_salvage(kr_events *events, kr_store *to, const kr_survey *survey,
                             kr_events_counts *ret_counts, kr_error *reterr) KR_MUST_USE;

@@ -147,3 +147,22 @@ kr_status kr_events_find(kr_events *events, uint32_t org_id, kr_str id, kr_event
     return status;
   return kr_event_show(events, txn, org_id, sequence, visit, ctx, reterr);
 }
+
+kr_status kr_events_high_org(kr_events *events, uint32_t *ret_org_id, kr_error *reterr) {
+  KR_CLEANUP(kr_store_abortp) kr_store_txn *txn = NULL;
+  KR_TRY(kr_store_begin(events->store, KR_STORE_READ, &txn, reterr));
+  KR_CLEANUP(kr_store_scan_endp) kr_store_cursor *cursor = NULL;
+  const kr_event_place place = kr_event_place_org(0);
+  kr_str letters = kr_str_slice(kr_event_place_str(&place), 0, 2);
+  kr_str at = {0};
+  kr_str record = {0};
+  *ret_org_id = 0;
+  bool is_found = kr_store_scan(txn, letters, (kr_str){0}, true, &cursor, NULL) == KR_OK &&
+                  kr_store_next(cursor, &at, &record, NULL) == KR_OK;
+  if (!is_found)
+    return KR_OK;
+  kr_wire_reader reader = kr_wire_reader_init(kr_str_skip(at, letters.len));
+  uint32_t org_id = kr_wire_get_u32(&reader);
+  *ret_org_id = reader.is_bad ? 0 : org_id;
+  return KR_OK;
+}

@@ -161,28 +161,44 @@ static kr_status kr_keyedit_put_line(const kr_keyring *fresh, kr_buf *out) {
   return kr_buf_byte(out, '\n');
 }
 
-/* The file into locked memory. */
-static kr_status kr_keyedit_read(const kr_keyedit *edit, kr_secure *pool, kr_secret **ret_text,
+/*
+ * Locked, however long: a kr_secret of this size would not be, and there are all
+ * keys in it.
+ */
+typedef struct kr_keyedit_text {
+  kr_secure *pool;
+  uint8_t *bytes;
+  size_t len;
+} kr_keyedit_text;
+
+static void kr_keyedit_text_done(kr_keyedit_text *text) {
+  kr_secure_release(text->pool, text->bytes);
+}
+
+static kr_str kr_keyedit_text_str(const kr_keyedit_text *text) {
+  return kr_str_from(text->bytes, text->len);
+}
+
+static kr_status kr_keyedit_text_new(kr_secure *pool, size_t size, kr_keyedit_text *ret_text,
+                                     kr_error *reterr) {
+  *ret_text = (kr_keyedit_text){.pool = pool, .bytes = kr_secure_alloc(pool, size)};
+  return ret_text->bytes == NULL ? kr_fail_nomem(reterr) : KR_OK;
+}
+
+static kr_status kr_keyedit_read(const kr_keyedit *edit, kr_secure *pool, kr_keyedit_text *ret_text,
                                  kr_error *reterr) {
-  KR_CLEANUP(kr_secret_freep) kr_secret *text = NULL;
-  size_t len = 0;
-  if (kr_secret_new(pool, KR_KEYFILE_ROOM_BYTES, &text) != KR_OK)
-    return kr_fail_nomem(reterr);
-  KR_TRY(kr_keyfile_read(KR_KEY_FILE, kr_str_cstr(edit->path), kr_secret_writable(text), &len,
-                         reterr));
-  kr_secret_truncate(text, len);
-  *ret_text = KR_TAKE(text);
-  return KR_OK;
+  KR_TRY(kr_keyedit_text_new(pool, KR_KEYFILE_ROOM_BYTES, ret_text, reterr));
+  return kr_keyfile_read(KR_KEY_FILE, kr_str_cstr(edit->path), ret_text->bytes, &ret_text->len,
+                         reterr);
 }
 
 /* text[0, cut_start) | the line of fresh, if any | text[cut_end, ...) replaces the file. */
 static kr_status kr_keyedit_splice(const kr_keyedit *edit, kr_str text, size_t cut_start,
                                    size_t cut_end, const kr_keyring *fresh, kr_secure *pool,
                                    kr_error *reterr) {
-  KR_CLEANUP(kr_secret_freep) kr_secret *changed = NULL;
-  if (kr_secret_new(pool, KR_KEYEDIT_ROOM_BYTES, &changed) != KR_OK)
-    return kr_fail_nomem(reterr);
-  kr_buf locked = {.ptr = kr_secret_writable(changed),
+  KR_CLEANUP(kr_keyedit_text_done) kr_keyedit_text changed = {.bytes = NULL};
+  KR_TRY(kr_keyedit_text_new(pool, KR_KEYEDIT_ROOM_BYTES, &changed, reterr));
+  kr_buf locked = {.ptr = changed.bytes,
                    .len = 0,
                    .cap = KR_KEYEDIT_ROOM_BYTES,
                    .limit = KR_KEYEDIT_ROOM_BYTES,
@@ -201,7 +217,7 @@ static kr_status kr_keyedit_splice(const kr_keyedit *edit, kr_str text, size_t c
 
 kr_status kr_keyedit_add(const kr_keyedit *edit, const kr_keyring *fresh, kr_secure *pool,
                          kr_error *reterr) {
-  KR_CLEANUP(kr_secret_freep) kr_secret *text = NULL;
+  KR_CLEANUP(kr_keyedit_text_done) kr_keyedit_text text = {.bytes = NULL};
   KR_CLEANUP(kr_keyring_freep) kr_keyring *before = NULL;
   KR_TRY(kr_keyring_load(kr_str_cstr(edit->path), pool, &before, reterr));
   if (kr_keyring_count(before) >= KR_KEYRING_MAX)
@@ -209,16 +225,17 @@ kr_status kr_keyedit_add(const kr_keyedit *edit, const kr_keyring *fresh, kr_sec
                         "take out keys that are not needed any more: krosyn key forget ID");
   KR_TRY(kr_keyedit_read(edit, pool, &text, reterr));
   kr_keyedit_line first = {.start = 0};
-  (void)kr_keyedit_find(kr_secret_reveal(text), (kr_str){0}, &first);
-  return kr_keyedit_splice(edit, kr_secret_reveal(text), first.start, first.start, fresh, pool,
+  (void)kr_keyedit_find(kr_keyedit_text_str(&text), (kr_str){0}, &first);
+  return kr_keyedit_splice(edit, kr_keyedit_text_str(&text), first.start, first.start, fresh, pool,
                            reterr);
 }
 
 kr_status kr_keyedit_remove(const kr_keyedit *edit, kr_str id, kr_secure *pool, kr_error *reterr) {
-  KR_CLEANUP(kr_secret_freep) kr_secret *text = NULL;
+  KR_CLEANUP(kr_keyedit_text_done) kr_keyedit_text text = {.bytes = NULL};
   kr_keyedit_line line = {.start = 0};
   KR_TRY(kr_keyedit_read(edit, pool, &text, reterr));
-  if (!kr_keyedit_find(kr_secret_reveal(text), id, &line))
+  if (!kr_keyedit_find(kr_keyedit_text_str(&text), id, &line))
     return kr_fail(reterr, KR_NOT_FOUND, "key file %s has no key of that id", edit->path);
-  return kr_keyedit_splice(edit, kr_secret_reveal(text), line.start, line.end, NULL, pool, reterr);
+  return kr_keyedit_splice(edit, kr_keyedit_text_str(&text), line.start, line.end, NULL, pool,
+                           reterr);
 }

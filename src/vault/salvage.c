@@ -30,6 +30,7 @@ typedef struct kr_salvage {
   const kr_survey *survey;
   kr_store_batch batch;
   kr_vault_head head; /* of the new store */
+  bool has_head;      /* the damaged vault's could be read */
   kr_salvage_org *orgs;
   size_t n_orgs;
   size_t cap_orgs;
@@ -307,10 +308,46 @@ static kr_status kr_salvage_old_head(kr_salvage *salvage, kr_error *reterr) {
   KR_CLEANUP(kr_store_abortp) kr_store_txn *txn = NULL;
   kr_vault_head old = {.next_org_id = 1};
   KR_TRY(kr_store_begin(salvage->vault->store, KR_STORE_READ, &txn, reterr));
-  if (kr_head_read(salvage->vault, txn, &old, NULL) == KR_OK)
+  salvage->has_head = kr_head_read(salvage->vault, txn, &old, NULL) == KR_OK;
+  if (salvage->has_head)
     salvage->generation = old.generation;
   salvage->head = (kr_vault_head){.generation = salvage->generation,
                                   .next_org_id = old.next_org_id == 0 ? 1 : old.next_org_id};
+  return KR_OK;
+}
+
+/* The highest id in places "xy" | id | ...: in that of the last key. 0: none can be read. */
+static uint32_t kr_salvage_high_id(kr_store_txn *txn, const char *letters) {
+  KR_CLEANUP(kr_store_scan_endp) kr_store_cursor *cursor = NULL;
+  kr_str at = {0};
+  kr_str record = {0};
+  kr_str rest = {0};
+  uint32_t org_id = 0;
+  bool is_found =
+      kr_store_scan(txn, kr_str_cstr(letters), (kr_str){0}, true, &cursor, NULL) == KR_OK &&
+      kr_store_next(cursor, &at, &record, NULL) == KR_OK;
+  return is_found && kr_place_read_org(at, &org_id, &rest) ? org_id : 0;
+}
+
+/*
+ * With the head the next id of an organization is lost. One that was deleted, or
+ * whose record is damaged, may have left events, settings and values: whoever got
+ * its id would find them. So the next one is above all that stand anywhere.
+ */
+static kr_status kr_salvage_next_org_id(kr_salvage *salvage, uint32_t high_org_id,
+                                        kr_error *reterr) {
+  static const char *const letters[] = {"vm", "vk", "vs", "vv", "rs", "ru"};
+  uint32_t high = high_org_id;
+  if (salvage->has_head)
+    return KR_OK;
+  for (size_t i = 0; i < sizeof letters / sizeof letters[0]; i++) {
+    KR_CLEANUP(kr_store_abortp) kr_store_txn *txn = NULL; /* one that read damage is spent */
+    KR_TRY(kr_store_begin(salvage->vault->store, KR_STORE_READ, &txn, reterr));
+    uint32_t found = kr_salvage_high_id(txn, letters[i]);
+    high = found > high ? found : high;
+  }
+  if (high >= salvage->head.next_org_id)
+    salvage->head.next_org_id = high < UINT32_MAX ? high + 1 : high;
   return KR_OK;
 }
 
@@ -319,8 +356,8 @@ static void kr_salvage_damaged(void *ctx, const kr_damage *damage) {
   salvage->survey->damaged(salvage->survey->ctx, damage);
 }
 
-kr_status kr_vault_salvage(kr_vault *vault, kr_store *to, const kr_survey *survey,
-                           kr_vault_counts *ret_counts, kr_error *reterr) {
+kr_status kr_vault_salvage(kr_vault *vault, kr_store *to, uint32_t high_org_id,
+                           const kr_survey *survey, kr_vault_counts *ret_counts, kr_error *reterr) {
   KR_TRY(kr_vault_need_key(vault, reterr));
   KR_CLEANUP(kr_salvage_done)
   kr_salvage salvage = {.vault = vault, .survey = survey, .batch = {.store = to}};
@@ -328,6 +365,7 @@ kr_status kr_vault_salvage(kr_vault *vault, kr_store *to, const kr_survey *surve
   kr_store_txn *txn = NULL;
   KR_TRY(kr_salvage_old_head(&salvage, reterr));
   KR_TRY(kr_vault_survey(vault, &walk, ret_counts, reterr));
+  KR_TRY(kr_salvage_next_org_id(&salvage, high_org_id, reterr));
   for (size_t i = 0; i < salvage.n_orgs; i++)
     KR_TRY(kr_salvage_end_org(&salvage, &salvage.orgs[i], reterr));
   KR_TRY(kr_store_batch_next(&salvage.batch, &txn, reterr));

@@ -10,6 +10,7 @@ sys.dont_write_bytecode = True
 import cases_copies  # noqa: E402
 import cases_custody  # noqa: E402
 import cases_home  # noqa: E402
+import cases_hostile  # noqa: E402
 import cases_import  # noqa: E402
 import cases_keys  # noqa: E402
 import cases_language  # noqa: E402
@@ -30,6 +31,7 @@ if __name__ == "__main__":
         cases_redact,
         cases_copies,
         cases_custody,
+        cases_hostile,
         cases_import,
     ]
     sys.exit(harness.main(cases))

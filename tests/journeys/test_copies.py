@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
@@ -285,6 +286,22 @@ class Salvage(Damage):
         self.assertEqual(report["counts"]["secrets"], 7)
         self.assertEqual(report["counts"]["values"], 8)
         self.must("secret", "set", "NUMBER_3", stdin="typed-again-3", home=new)
+
+    def test_without_the_head(self):
+        """The next id is lost with it: nobody may get that of an organization that has left events."""
+        self.must("org", "create", "gone")
+        self.must("--org", "gone", "secret", "set", "KEY", stdin=CANARY + "-gone")
+        self.run_it("run", self.connector, "--allow-private", "--org", "gone")
+        self.assertEqual(len(json.loads(self.must("--json", "--org", "gone", "events", "list"))), 1)
+        self.must("org", "delete", "gone", "--yes")
+        shutil.rmtree(self.whole)
+        shutil.copytree(self.home, self.whole)
+        self.flip_at("vault", b"vh\0\0\0\0\0\0\0", 12)
+        new, report = self.salvage()
+        self.must("org", "create", "later", home=new)
+        self.assertEqual(json.loads(self.must("--json", "--org", "later", "events", "list", home=new)), [])
+        self.assertEqual(json.loads(self.must("--json", "--org", "later", "secret", "list", home=new)), [])
+        self.verify(home=new, codes=(0,))
 
     def test_without_an_event(self):
         self.flip_at("events", b"er\0\0\0\0\0\0\0\1", 40)
@@ -618,6 +635,50 @@ class Status(CopiesCase):
         self.assertEqual((without["organizations"], without["secrets"]), (2, 8))
         self.assertEqual(without["key_needed"], told["key_needed"])
         self.assertIn("not verified", self.must("status"))
+
+
+class Storm(CopiesCase):
+    """Writers, some of them killed, while all is read and the files are exchanged. Who writes waits for others in turn:
+    one that is killed as its turn comes must not leave those behind it asleep for ever."""
+
+    N_WRITERS = 4
+
+    def until_the_end(self, seed, words, n_killed):
+        chance = random.Random(seed)
+        while time.monotonic() < self.end and not self.wrong:
+            running = subprocess.Popen(self.command(*words), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                       stderr=subprocess.STDOUT, text=True)
+            if chance.randrange(100) < n_killed:
+                running.stdin.close()
+                time.sleep(chance.uniform(0, 0.06))
+                running.kill()
+                running.wait()
+                running.stdout.close()
+                continue
+            try:
+                said = running.communicate("value-%d" % chance.randrange(10 ** 9), timeout=40)[0]
+            except subprocess.TimeoutExpired:
+                running.kill()
+                said = "hangs: " + " ".join(words) + running.communicate()[0]
+            if running.returncode != 0:
+                self.wrong.append(said)
+            self.n_done[words[0]] = self.n_done.get(words[0], 0) + 1
+
+    def test_nobody_waits_for_ever_and_nothing_is_called_damage(self):
+        self.fill()
+        self.wrong = []
+        self.n_done = {}
+        self.end = time.monotonic() + times(12, 120)
+        jobs = [(("secret", "set", "W%d" % number), 40) for number in range(self.N_WRITERS)]
+        jobs += [(("purge",), 0), (("verify",), 0)]
+        threads = [threading.Thread(target=self.until_the_end, args=(seed, *job)) for seed, job in enumerate(jobs)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(self.wrong, [])
+        self.assertEqual(sorted(self.n_done), ["purge", "secret", "verify"])
+        self.verify(codes=(0,))
 
 
 class Readers(CopiesCase):

@@ -268,8 +268,28 @@ static void test_edits_short_of_memory(void **state) {
   kr_keyring_free(fresh);
 }
 
+/* The text of a key file, with all its keys, is in locked memory: a pool with no room for it says
+ * so. */
+static void test_text_is_locked(void **state) {
+  test_home *home = *state;
+  KR_CLEANUP(kr_secure_freep) kr_secure *small = NULL;
+  KR_CLEANUP(kr_keyedit_done) kr_keyedit edit = {.directory = -1};
+  KR_CLEANUP(kr_keyring_freep) kr_keyring *fresh = make(home);
+  assert_int_equal(kr_secure_new(3 * 4096, &small, &home->error), KR_OK);
+  assert_int_equal(kr_keyedit_begin(kr_str_cstr(home->key_path), &edit, &home->error), KR_OK);
+  KR_CLEANUP(kr_keyring_freep) kr_keyring *keyring = NULL;
+  /* Room for one text at a time: enough to load the keys, not to put one in or take one out. */
+  assert_int_equal(kr_keyring_load(kr_str_cstr(home->key_path), small, &keyring, &home->error),
+                   KR_OK);
+  assert_int_equal(kr_keyedit_add(&edit, fresh, small, &home->error), KR_NOMEM);
+  assert_int_equal(kr_keyedit_remove(&edit, kr_keyring_id(keyring, 0), small, &home->error),
+                   KR_NOMEM);
+  assert_int_equal(kr_keyedit_add(&edit, fresh, home->pool, &home->error), KR_OK);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      HOME_TEST(test_text_is_locked),
       HOME_TEST(test_rewraps),
       HOME_TEST(test_failed_commit),
       HOME_TEST(test_failed_allocations),

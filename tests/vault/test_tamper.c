@@ -342,6 +342,25 @@ static void test_rollback_org(void **state) {
 }
 
 /* An organization hidden whole: record, manifest and all. */
+/* Back to the very state in which this vault saw the organization first. */
+static void test_rollback_to_first_use(void **state) {
+  test_home *home = *state;
+  fill(home);
+  kr_org a = {.id = 1, .name = "a"};
+  test_reopen(home);
+  assert_int_equal(test_open(home, &a, "KEY", 0, KR_STR("a-value-2")), KR_OK);
+  test_dump old = test_dump_store(home->store);
+  (void)test_set(home, &a, "KEY", "a-value-3");
+  assert_int_equal(test_open(home, &a, "KEY", 0, KR_STR("a-value-3")), KR_OK);
+  kr_vault_place added = kr_place_value(1, KR_STR("KEY"), KR_STR(""), 3);
+  for (size_t i = 0; i < old.count; i++)
+    if (is_of_org(old.records[i].key, 1))
+      test_raw_put(home->store, old.records[i].key, old.records[i].value);
+  test_raw_remove(home->store, kr_place_str(&added));
+  assert_int_equal(test_open(home, &a, "KEY", 0, KR_STR("a-value-2")), KR_CORRUPT);
+  test_dump_free(&old);
+}
+
 static void test_org_removed(void **state) {
   test_home *home = *state;
   fill(home);
@@ -406,6 +425,7 @@ static const struct CMUnitTest single_tests[] = {
     HOME_TEST(test_every_move),
     HOME_TEST(test_rollback_record),
     HOME_TEST(test_rollback_org),
+    HOME_TEST(test_rollback_to_first_use),
     HOME_TEST(test_org_removed),
     HOME_TEST(test_verify_names),
     HOME_TEST(test_keyless_garbage),

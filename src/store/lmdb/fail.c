@@ -47,7 +47,9 @@ static const kr_store_lmdb_code kr_store_lmdb_codes[] = {
     {EACCES, KR_IO, "permission denied", kr_store_hint_owner},
     {EPERM, KR_IO, "not permitted", kr_store_hint_owner},
     {ENOENT, KR_IO, "there is no such directory", "make the directory above it first"},
-    {EROFS, KR_IO, "the file system is read-only", "open it for reading, or remount the disk"},
+    {EROFS, KR_IO, "the file system is read-only",
+     "remount the disk for writing; `krosyn status`, `verify`, `backup` and `key status` only "
+     "read"},
     {EMFILE, KR_IO, "too many open files", "raise the limit of open files (ulimit -n)"},
 };
 

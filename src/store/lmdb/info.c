@@ -59,7 +59,8 @@ static int kr_store_lmdb_gather(kr_store_lmdb *store, MDB_txn *txn, kr_store_lmd
                                .free_bytes = n_free * stat.ms_psize,
                                .map_bytes = envinfo.me_mapsize,
                                .entries = stat.ms_entries,
-                               .last_txn = envinfo.me_last_txnid,
+                               /* Not LMDB's newest: a commit is that before readers can see it. */
+                               .last_txn = mdb_txn_id(txn),
                                .max_readers = envinfo.me_maxreaders};
   return MDB_SUCCESS;
 }

@@ -66,16 +66,32 @@ int kr_store_lmdb_flag_open(kr_store_lmdb *store) {
   if (is_whole)
     map = mmap(NULL, KR_REPLACE_FLAG_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   int code = map == MAP_FAILED ? errno : 0;
-  (void)close(fd);
-  if (code == 0)
-    store->flag = map;
-  return code;
+  if (code != 0) {
+    (void)close(fd);
+    return code;
+  }
+  store->flag = map;
+  store->queue = fd;
+  return 0;
 }
 
 void kr_store_lmdb_flag_close(kr_store_lmdb *store) {
   if (store->flag != NULL)
     (void)munmap(store->flag, KR_REPLACE_FLAG_BYTES);
   store->flag = NULL;
+  if (store->queue >= 0)
+    (void)close(store->queue);
+  store->queue = -1;
+}
+
+void kr_store_lmdb_queue(const kr_store_lmdb *store) {
+  while (store->queue >= 0 && flock(store->queue, LOCK_EX) != 0 && errno == EINTR)
+    continue;
+}
+
+void kr_store_lmdb_unqueue(const kr_store_lmdb *store) {
+  if (store->queue >= 0)
+    (void)flock(store->queue, LOCK_UN);
 }
 
 bool kr_store_lmdb_is_replaced(const kr_store_lmdb *store) {

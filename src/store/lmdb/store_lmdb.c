@@ -333,6 +333,7 @@ kr_status kr_store_lmdb_open(kr_str path, const kr_store_lmdb_options *options,
   memset(store, 0, sizeof *store);
   store->base.engine = &kr_store_lmdb_engine;
   store->pid = getpid();
+  store->queue = -1;
   store->is_read_only = options->is_read_only;
   store->is_unshared = options->is_unshared;
   kr_store_lmdb_files files;

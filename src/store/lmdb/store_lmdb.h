@@ -30,7 +30,7 @@ typedef struct kr_store_lmdb_info {
   uint64_t free_bytes; /* of these, on pages that are free to be used again */
   uint64_t map_bytes;  /* address space reserved */
   uint64_t entries;
-  uint64_t last_txn;  /* of the newest commit, by anybody */
+  uint64_t last_txn;  /* of the newest commit, by anybody, that readers see: entries are of it */
   uint32_t n_readers; /* transactions that read now, of all processes */
   uint32_t max_readers;
 } kr_store_lmdb_info;

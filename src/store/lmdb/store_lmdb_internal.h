@@ -45,6 +45,7 @@ typedef struct kr_store_lmdb {
   dev_t device; /* of data.mdb */
   ino_t inode;
   _Atomic uint32_t *flag; /* in STORE/exchange.flag, see replace.c; or NULL */
+  int queue;              /* that file, for kr_store_lmdb_queue(); -1: it cannot be had */
   pid_t pid;              /* of the process that opened it */
   bool is_read_only;
   bool is_unshared;
@@ -115,6 +116,18 @@ kr_status kr_store_lmdb_compact(kr_store *base, kr_error *reterr);
  * had) the path is asked for. An errno when the file is there and cannot be mapped. */
 int kr_store_lmdb_flag_open(kr_store_lmdb *store) KR_MUST_USE;
 void kr_store_lmdb_flag_close(kr_store_lmdb *store);
+
+/**
+ * Before a write transaction begins, and when it has ended: processes that write
+ * wait for each other here. LMDB's own lock is a mutex in shared memory: when a
+ * process that waits for it is killed at the moment it is woken, those behind it
+ * can sleep on with nobody to wake them, for ever once the files were exchanged
+ * and nobody comes to that lock any more. What flock(2) holds up the kernel
+ * frees. It orders and decides nothing: without it, and among the threads of one
+ * process, LMDB's lock does alone.
+ */
+void kr_store_lmdb_queue(const kr_store_lmdb *store);
+void kr_store_lmdb_unqueue(const kr_store_lmdb *store);
 
 /** Do the files at the store's path belong to another environment by now? */
 bool kr_store_lmdb_is_replaced(const kr_store_lmdb *store);

@@ -50,14 +50,19 @@ static int kr_store_lmdb_begin_once(kr_store_lmdb *store, kr_store_mode mode, MD
  * writer has the lock by then, so that nobody exchanges them any more.
  */
 static int kr_store_lmdb_begin_here(kr_store_lmdb *store, kr_store_mode mode, MDB_txn **ret_txn) {
+  if (mode == KR_STORE_WRITE)
+    kr_store_lmdb_queue(store);
   int code = kr_store_lmdb_begin_once(store, mode, ret_txn);
   if (code == MDB_MAP_RESIZED)
     kr_store_lmdb_want_adopt(store);
-  if (code != MDB_SUCCESS || !kr_store_lmdb_is_replaced(store))
-    return code;
-  mdb_txn_abort(*ret_txn);
-  kr_store_lmdb_want_reopen(store);
-  return MDB_MAP_RESIZED;
+  if (code == MDB_SUCCESS && kr_store_lmdb_is_replaced(store)) {
+    mdb_txn_abort(*ret_txn);
+    kr_store_lmdb_want_reopen(store);
+    code = MDB_MAP_RESIZED;
+  }
+  if (code != MDB_SUCCESS && mode == KR_STORE_WRITE)
+    kr_store_lmdb_unqueue(store);
+  return code;
 }
 
 kr_status kr_store_lmdb_begin(kr_store *base, kr_store_mode mode, kr_store_txn **ret_txn,
@@ -88,6 +93,8 @@ kr_status kr_store_lmdb_begin(kr_store *base, kr_store_mode mode, kr_store_txn *
 
 /* The LMDB transaction is gone. */
 static void kr_store_lmdb_end(kr_store_txn *base) {
+  if (base->mode == KR_STORE_WRITE)
+    kr_store_lmdb_unqueue(kr_store_lmdb_store_of(base));
   kr_store_lmdb_leave(kr_store_lmdb_store_of(base));
   kr_heap_memory()->release(base, sizeof(kr_store_lmdb_txn));
 }
