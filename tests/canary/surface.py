@@ -25,6 +25,7 @@ from listeners import Listener  # noqa: E402
 from receiver import Receiver  # noqa: E402
 
 KROSYN = os.path.abspath(sys.argv[1])
+PRELOAD = os.path.abspath(sys.argv[3]) if len(sys.argv) > 3 else None  # tests/support/fault_preload.c
 ANY = (0, 1, 2, 3)
 
 
@@ -78,7 +79,7 @@ HELP = Help(ask_help)
 class Surface:
     def __init__(self, receiver=True):
         self.folder = faults.new_folder("krosyn-canary-")
-        self.home = faults.Home(KROSYN, sys.argv[3] if len(sys.argv) > 3 else None, self.folder)
+        self.home = faults.Home(KROSYN, PRELOAD, self.folder)
         self.kept = []     # (what, bytes) that commands printed and sockets got
         self.driven = {}   # {command: options} of those that ended with 0
         for name in ("inputs", "work", "tmp", "user", "keys"):
