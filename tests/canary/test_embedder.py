@@ -26,7 +26,7 @@ import memory
 from surface import Surface
 
 EMBEDDER = os.path.abspath(sys.argv[2])
-N_VALUES = 10 * len(canary.KINDS) if faults.IS_LONG else len(canary.KINDS)
+N_VALUES = len(canary.KINDS)
 INCLUDE = os.path.join(HERE, "..", "..", "include")
 
 
