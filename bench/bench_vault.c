@@ -23,7 +23,6 @@
 
 #define SECRETS 10000u
 #define SET_SECRETS 1000u
-#define BATCH 50u
 #define CALLS 20000u       /* timed one by one, for percentiles */
 #define BIG_SECRETS 16000u /* of 64 KiB: 1 GiB */
 #define VALUE_BYTES 40u
@@ -37,8 +36,11 @@ typedef struct kr_bench_vault {
   kr_org org;
   unsigned n_secrets;
   unsigned next; /* the secret of the next call */
-  char names[SECRETS][24];
-  uint8_t plain[SECRETS][VALUE_BYTES];
+  kr_org new_org;
+  unsigned n_new_orgs;
+  unsigned n_new;              /* secrets, by kr_bench_set_new() */
+  char names[SECRETS + 1][24]; /* the last one is that of a new secret */
+  uint8_t plain[SECRETS + 1][VALUE_BYTES];
 } kr_bench_vault;
 
 static void kr_bench_need(kr_status status, const char *what, const kr_error *error) {
@@ -58,7 +60,10 @@ static unsigned kr_bench_next(kr_bench_vault *work) {
   return work->next;
 }
 
-static void kr_bench_set_one(kr_bench_vault *work, kr_store_txn *txn, unsigned index) {
+/* One value of a batch, or by itself in its transaction when there is no batch. */
+static void kr_bench_set_one(kr_bench_vault *work, kr_store_txn *txn, kr_vault_batch *batch,
+                             unsigned index) {
+  const kr_org *org = index == SECRETS ? &work->new_org : &work->org;
   kr_error error = {0};
   kr_secret_meta meta;
   KR_CLEANUP(kr_secret_freep) kr_secret *value = NULL;
@@ -68,8 +73,10 @@ static void kr_bench_set_one(kr_bench_vault *work, kr_store_txn *txn, unsigned i
                                    .value = value,
                                    .by = KR_STR("bench"),
                                    .now_ms = kr_clock_wall_ms(kr_clock_system())};
-  kr_bench_need(kr_vault_secret_set(work->vault, txn, &work->org, &saving, &meta, &error), "set",
-                &error);
+  kr_status status = batch != NULL
+                         ? kr_vault_batch_set(batch, &saving, &meta, &error)
+                         : kr_vault_secret_set(work->vault, txn, org, &saving, &meta, &error);
+  kr_bench_need(status, "set", &error);
 }
 
 static void kr_bench_get(void *ctx) {
@@ -87,26 +94,64 @@ static void kr_bench_get(void *ctx) {
   kr_secret_free(value);
 }
 
-static void kr_bench_set(void *ctx) {
-  kr_bench_vault *work = ctx;
+static kr_vault_batch *kr_bench_batch_begin(kr_bench_vault *work, kr_store_txn *txn,
+                                            const kr_org *org) {
   kr_error error = {0};
-  kr_store_txn *txn = kr_bench_begin(work, KR_STORE_WRITE);
-  kr_bench_set_one(work, txn, kr_bench_next(work));
+  kr_vault_batch *batch = NULL;
+  kr_bench_need(kr_vault_batch_begin(work->vault, txn, org, &batch, &error), "batch", &error);
+  return batch;
+}
+
+static void kr_bench_batch_commit(kr_vault_batch *batch, kr_store_txn *txn) {
+  kr_error error = {0};
+  if (batch != NULL)
+    kr_bench_need(kr_vault_batch_end(batch, &error), "batch", &error);
+  kr_vault_batch_free(batch);
   kr_bench_need(kr_store_commit(txn, &error), "commit", &error);
 }
 
-/* Fifty in one commit; the time is that of one. */
-static double kr_bench_set_batch(void *ctx, size_t n_calls) {
-  kr_bench_vault *work = ctx;
+typedef struct kr_bench_many {
+  kr_bench_vault *work;
+  unsigned n; /* in one commit */
+  bool is_new;
+} kr_bench_many;
+
+/* The next organization that new secrets go to: each holds so many. */
+static void kr_bench_new_org(kr_bench_vault *work) {
   kr_error error = {0};
+  char name[24];
+  kr_store_txn *txn = kr_bench_begin(work, KR_STORE_WRITE);
+  snprintf(name, sizeof name, "new-%u", work->n_new_orgs++);
+  kr_bench_need(kr_vault_org_create(work->vault, txn, kr_str_cstr(name), 0, &work->new_org, &error),
+                "org", &error);
+  kr_bench_need(kr_store_commit(txn, &error), "commit", &error);
+  work->n_new = 0;
+}
+
+/* Secrets that were not there, in order of their names. */
+static void kr_bench_set_new(kr_bench_vault *work, kr_store_txn *txn, kr_vault_batch *batch) {
+  char *name = work->names[SECRETS];
+  snprintf(name, sizeof work->names[0], "SET_%08u", work->n_new++);
+  kr_bench_set_one(work, txn, batch, SECRETS);
+}
+
+/* n in one commit; the time is that of n_calls. */
+static double kr_bench_set_many(void *ctx, size_t n_calls) {
+  const kr_bench_many *many = ctx;
+  kr_bench_vault *work = many->work;
+  const kr_org *org = many->is_new ? &work->new_org : &work->org;
   double start = kr_bench_now_ns();
   size_t n_done = 0;
-  while (n_done < n_calls) {
+  for (; n_done < n_calls; n_done += many->n) {
+    if (many->is_new && work->n_new + many->n > KR_VAULT_SECRETS_MAX)
+      kr_bench_new_org(work);
     kr_store_txn *txn = kr_bench_begin(work, KR_STORE_WRITE);
-    for (unsigned i = 0; i < BATCH; i++)
-      kr_bench_set_one(work, txn, kr_bench_next(work));
-    kr_bench_need(kr_store_commit(txn, &error), "commit", &error);
-    n_done += BATCH;
+    kr_vault_batch *batch = many->n > 1 ? kr_bench_batch_begin(work, txn, org) : NULL;
+    for (unsigned i = 0; i < many->n && many->is_new; i++)
+      kr_bench_set_new(work, txn, batch);
+    for (unsigned i = 0; i < many->n && !many->is_new; i++)
+      kr_bench_set_one(work, txn, batch, kr_bench_next(work));
+    kr_bench_batch_commit(batch, txn);
   }
   return (kr_bench_now_ns() - start) * (double)n_calls / (double)n_done;
 }
@@ -139,16 +184,16 @@ static void kr_bench_create(kr_bench_vault *work) {
 }
 
 static void kr_bench_fill(kr_bench_vault *work, unsigned n_secrets) {
-  kr_error error = {0};
   kr_store_txn *txn = kr_bench_begin(work, KR_STORE_WRITE);
+  kr_vault_batch *batch = kr_bench_batch_begin(work, txn, &work->org);
   work->n_secrets = n_secrets;
   for (unsigned i = 0; i < n_secrets; i++) {
     snprintf(work->names[i], sizeof work->names[i], "SECRET_%u", i);
     for (unsigned k = 0; k < VALUE_BYTES; k++)
       work->plain[i][k] = (uint8_t)('a' + (i * 31u + k * 7u + i / 26u) % 26u);
-    kr_bench_set_one(work, txn, i);
+    kr_bench_set_one(work, txn, batch, i);
   }
-  kr_bench_need(kr_store_commit(txn, &error), "commit", &error);
+  kr_bench_batch_commit(batch, txn);
 }
 
 static int kr_bench_order(const void *a, const void *b) {
@@ -243,15 +288,15 @@ static void kr_bench_big_change(kr_bench_vault *work, unsigned first, unsigned n
   kr_bench_need(kr_secret_new(work->pool, KR_VAULT_VALUE_BYTES, &value), "secret", &error);
   memset(kr_secret_writable(value), 'x', KR_VAULT_VALUE_BYTES);
   kr_store_txn *txn = kr_bench_begin(work, KR_STORE_WRITE);
+  kr_vault_batch *batch = kr_bench_batch_begin(work, txn, &work->org);
   for (unsigned i = first; i < first + n; i++) {
     char name[24];
     kr_secret_meta meta;
     snprintf(name, sizeof name, "BIG_%u", i);
     const kr_secret_saving saving = {.name = kr_str_cstr(name), .value = value, .now_ms = 1};
-    kr_bench_need(kr_vault_secret_set(work->vault, txn, &work->org, &saving, &meta, &error), "set",
-                  &error);
+    kr_bench_need(kr_vault_batch_set(batch, &saving, &meta, &error), "set", &error);
   }
-  kr_bench_need(kr_store_commit(txn, &error), "commit", &error);
+  kr_bench_batch_commit(batch, txn);
 }
 
 static int kr_bench_remove(const char *path, const struct stat *info, int kind, struct FTW *at) {
@@ -291,13 +336,37 @@ static void kr_bench_ready_case(const kr_bench *bench) {
   kr_bench_done(&work);
 }
 
+/* Saved one by one, and many in one commit. */
+static void kr_bench_set_cases(const kr_bench *bench, kr_bench_vault *work, kr_bench_floor *floor) {
+  static const struct {
+    const char *name;
+    unsigned n;
+    bool is_new;
+  } cases[] = {{"set", 1, false},    {"set-50", 50, false},    {"set-1000", 1000, false},
+               {"set-new", 1, true}, {"set-new-50", 50, true}, {"set-new-1000", 1000, true}};
+  kr_bench_new_org(work);
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    kr_bench_many many = {work, cases[i].n, cases[i].is_new};
+    kr_bench_floor_many floor_many = {floor, cases[i].n, cases[i].is_new};
+    kr_bench_batch batch = {kr_bench_set_many, &many};
+    kr_bench_batch floor_batch = {kr_bench_floor_put_many, &floor_many};
+    const kr_bench_engine engines[] = {{"krosyn", NULL, &batch}, {"lmdb-put", NULL, &floor_batch}};
+    kr_bench_case(bench, cases[i].name, KR_BENCH_NS, 0, engines, 2);
+  }
+}
+
+static void kr_bench_set_call(void *ctx) {
+  kr_bench_many one = {ctx, 1, false};
+  (void)kr_bench_set_many(&one, 1);
+}
+
 int main(int argc, char **argv) {
   static kr_bench_vault work;
   kr_bench bench;
   kr_bench_init(&bench, "vault", argc, argv);
   kr_bench_create(&work);
   kr_bench_fill(&work, SECRETS);
-  kr_bench_floor *floor = kr_bench_floor_new(work.folder, SECRETS, BATCH);
+  kr_bench_floor *floor = kr_bench_floor_new(work.folder, SECRETS);
   const kr_bench_engine get[] = {{"krosyn", kr_bench_get, &work},
                                  {"lmdb-get", kr_bench_floor_get, floor},
                                  {"evp", kr_bench_floor_decrypt, floor},
@@ -305,14 +374,8 @@ int main(int argc, char **argv) {
   kr_bench_case(&bench, "get", KR_BENCH_NS, 0, get, 4);
   kr_bench_percentiles(&bench, "get-calls", kr_bench_get, &work, CALLS);
 
-  kr_bench_batch set_batch = {kr_bench_set_batch, &work};
-  kr_bench_batch floor_batch = {kr_bench_floor_put_batch, floor};
-  const kr_bench_engine set[] = {{"krosyn", kr_bench_set, &work},
-                                 {"lmdb-put", kr_bench_floor_put, floor},
-                                 {"krosyn, 50 a commit", NULL, &set_batch},
-                                 {"lmdb-put, 50 a commit", NULL, &floor_batch}};
-  kr_bench_case(&bench, "set", KR_BENCH_NS, 0, set, 4);
-  kr_bench_percentiles(&bench, "set-calls", kr_bench_set, &work, bench.is_quick ? 200 : 2000);
+  kr_bench_set_cases(&bench, &work, floor);
+  kr_bench_percentiles(&bench, "set-calls", kr_bench_set_call, &work, bench.is_quick ? 200 : 2000);
   kr_bench_floor_free(floor);
   kr_bench_done(&work);
   kr_bench_ready_case(&bench);

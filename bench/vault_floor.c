@@ -17,13 +17,14 @@
 #define META_BYTES 160u  /* of a secret with one version */
 #define VALUE_BYTES 116u /* 4 + IV + 64 of ciphertext + tag */
 #define AAD_BYTES 90u
+#define NEW_RECORDS 1000000u /* the numbers of new records, so that they come in order */
 
 struct kr_bench_floor {
   MDB_env *env;
   MDB_dbi dbi;
   unsigned n_records;
-  unsigned batch;
   unsigned next;
+  unsigned n_new;
   uint8_t key[64];
   uint8_t iv[16];
   uint8_t sealed[80];
@@ -71,14 +72,13 @@ static void seal_sample(kr_bench_floor *floor) {
   EVP_CIPHER_CTX_free(ctx);
 }
 
-kr_bench_floor *kr_bench_floor_new(const char *folder, unsigned n_records, unsigned batch) {
+kr_bench_floor *kr_bench_floor_new(const char *folder, unsigned n_records) {
   kr_bench_floor *floor = calloc(1, sizeof *floor);
   char path[128];
   MDB_txn *txn = NULL;
   if (floor == NULL)
     kr_bench_die("floor", "no memory");
   floor->n_records = n_records;
-  floor->batch = batch;
   snprintf(path, sizeof path, "%s/floor", folder);
   if (mkdir(path, 0700) != 0)
     kr_bench_die(path, "cannot be made");
@@ -153,21 +153,19 @@ void kr_bench_floor_both(void *ctx) {
   kr_bench_floor_decrypt(ctx);
 }
 
-static void put_and_commit(kr_bench_floor *floor, unsigned n) {
+static void put_and_commit(kr_bench_floor *floor, unsigned n, bool is_new) {
   MDB_txn *txn = NULL;
   need(mdb_txn_begin(floor->env, NULL, 0, &txn), "begin");
   for (unsigned i = 0; i < n; i++)
-    put_pair(floor, txn, next_record(floor));
+    put_pair(floor, txn, is_new ? NEW_RECORDS + floor->n_new++ : next_record(floor));
   need(mdb_txn_commit(txn), "commit");
 }
 
-void kr_bench_floor_put(void *ctx) { put_and_commit(ctx, 1); }
-
-double kr_bench_floor_put_batch(void *ctx, size_t n_calls) {
-  kr_bench_floor *floor = ctx;
+double kr_bench_floor_put_many(void *ctx, size_t n_calls) {
+  const kr_bench_floor_many *many = ctx;
   double start = kr_bench_now_ns();
   size_t n_done = 0;
-  for (; n_done < n_calls; n_done += floor->batch)
-    put_and_commit(floor, floor->batch);
+  for (; n_done < n_calls; n_done += many->n)
+    put_and_commit(many->floor, many->n, many->is_new);
   return (kr_bench_now_ns() - start) * (double)n_calls / (double)n_done;
 }

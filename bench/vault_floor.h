@@ -7,19 +7,27 @@
 #ifndef KR_BENCH_VAULT_FLOOR_H
 #define KR_BENCH_VAULT_FLOOR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef struct kr_bench_floor kr_bench_floor;
 
 /** In folder/floor; n_records pairs of metadata and sealed value. Ends the process when it fails.
  */
-kr_bench_floor *kr_bench_floor_new(const char *folder, unsigned n_records, unsigned batch);
+kr_bench_floor *kr_bench_floor_new(const char *folder, unsigned n_records);
 void kr_bench_floor_free(kr_bench_floor *floor);
 
 void kr_bench_floor_get(void *floor);     /* read transaction, two gets */
 void kr_bench_floor_decrypt(void *floor); /* HMAC-SHA-512 and AES-256-CBC, fresh contexts */
 void kr_bench_floor_both(void *floor);
-void kr_bench_floor_put(void *floor); /* two puts, a durable commit */
-double kr_bench_floor_put_batch(void *floor, size_t n_calls);
+
+/** n pairs in one durable commit, known ones in any order or new ones in order of their keys; the
+ * time is that of n_calls pairs. */
+typedef struct kr_bench_floor_many {
+  kr_bench_floor *floor;
+  unsigned n;
+  bool is_new;
+} kr_bench_floor_many;
+double kr_bench_floor_put_many(void *many, size_t n_calls);
 
 #endif

@@ -225,6 +225,7 @@ typedef struct kr_secret_set_result {
   bool is_short;        /* under 4 bytes: found in logs by position only */
   bool has_blank_edges; /* leading or trailing blanks were kept */
   bool is_placeholder;  /* looks like what examples hold instead of a secret: changeme, <token> */
+  bool has_bare_name;   /* new, and no letter in its name: names are shown; is it a value? */
   char duplicate_of[KR_SECRET_NAME_SIZE]; /* another secret of the same value, or "" */
 } kr_secret_set_result;
 

@@ -72,6 +72,10 @@ static void kr_cli_show_saved(const kr_cli *cli, const kr_secret_set_result *res
   if (result->is_placeholder)
     kr_cli_warn(cli, "the value looks like a placeholder of an example (such as changeme, <token> "
                      "or null); it was saved as it is");
+  if (result->has_bare_name)
+    kr_cli_warn(cli,
+                "the name has no letter, and names are shown wherever secrets are listed; if a "
+                "value was typed there, delete the secret, `krosyn purge`, and take a new value");
   if (result->duplicate_of[0] != '\0') {
     char message[KR_SECRET_NAME_SIZE + 64];
     (void)snprintf(message, sizeof message, "the secret %s holds the same value",

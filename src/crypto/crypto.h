@@ -85,6 +85,18 @@ kr_status kr_crypto_scrypt(kr_str passphrase, kr_str salt, const kr_scrypt *scry
 kr_status kr_crypto_mac(const kr_secret *key, const kr_str *parts, size_t n_parts,
                         uint8_t out[KR_MAC_BYTES], kr_error *reterr) KR_MUST_USE;
 
+/**
+ * A key made ready for many kr_crypto_mac() of one walk or one change: less than half the time of
+ * each. OpenSSL's copy of the key is in ordinary memory as long as it lives, so free it (which
+ * wipes) at the end of the operation. key is borrowed. One thread at a time.
+ */
+typedef struct kr_mac kr_mac;
+kr_status kr_mac_new(const kr_secret *key, kr_mac **ret_mac, kr_error *reterr) KR_MUST_USE;
+kr_status kr_mac_run(kr_mac *mac, const kr_str *parts, size_t n_parts, uint8_t out[KR_MAC_BYTES],
+                     kr_error *reterr) KR_MUST_USE;
+void kr_mac_free(kr_mac *mac);
+KR_DEFINE_FREEP(kr_mac_freep, kr_mac, kr_mac_free)
+
 /** Plain SHA-256 and HMAC (no length framing), for the language's functions. */
 kr_status kr_crypto_sha256(kr_str bytes, uint8_t out[32], kr_error *reterr) KR_MUST_USE;
 kr_status kr_crypto_hmac_sha256(kr_str key, kr_str bytes, uint8_t out[32],

@@ -37,8 +37,8 @@ static kr_status kr_import_check_unchanged(kr_import *import, kr_store_txn *txn)
                       "nothing was saved; run the import again");
 }
 
-static kr_status kr_import_save_item(kr_import *import, kr_store_txn *txn, kr_import_item *item,
-                                     kr_error *reterr) {
+static kr_status kr_import_save_item(kr_import *import, kr_store_txn *txn, kr_vault_batch *batch,
+                                     kr_import_item *item, kr_error *reterr) {
   KR_CLEANUP(kr_secret_freep) kr_secret *value = NULL;
   kr_engine *engine = import->engine;
   kr_secret_meta old = {.version = item->version};
@@ -52,7 +52,7 @@ static kr_status kr_import_save_item(kr_import *import, kr_store_txn *txn, kr_im
                                    .description = item->description,
                                    .by = kr_str_cstr(engine->actor),
                                    .now_ms = import->now_ms};
-  KR_TRY(kr_vault_secret_set(engine->vault, txn, &import->org, &saving, &saved, reterr));
+  KR_TRY(kr_vault_batch_set(batch, &saving, &saved, reterr));
   item->new_version = saved.version;
   return kr_engine_secret_audit(engine, txn, &import->org, item->version == 0 ? NULL : &old, &saved,
                                 import->now_ms, reterr);
@@ -60,13 +60,17 @@ static kr_status kr_import_save_item(kr_import *import, kr_store_txn *txn, kr_im
 
 static kr_status kr_import_change(kr_store_txn *txn, void *ctx, kr_error *reterr) {
   kr_import *import = ctx;
+  KR_CLEANUP(kr_vault_batch_freep) kr_vault_batch *batch = NULL;
   KR_TRY(kr_import_check_unchanged(import, txn));
+  KR_TRY(kr_vault_batch_begin(import->engine->vault, txn, &import->org, &batch, reterr));
+  /* In the order of the store's keys: neighbours lie in the same pages. */
+  const uint32_t *sorted = (const uint32_t *)(const void *)import->sorted.ptr;
   for (size_t i = 0; i < kr_import_n_items(import); i++) {
-    kr_import_item *item = kr_import_at(import, i);
+    kr_import_item *item = kr_import_at(import, sorted[i]);
     if (item->outcome != KR_IMPORT_SAME)
-      KR_TRY(kr_import_save_item(import, txn, item, reterr));
+      KR_TRY(kr_import_save_item(import, txn, batch, item, reterr));
   }
-  return KR_OK;
+  return kr_vault_batch_end(batch, reterr);
 }
 
 kr_status kr_import_save(kr_import *import) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* run.c - making and freeing runs; the public interface of a run. */
 #include "engine/run.h"
+#include "engine/redactor.h"
 
 #include "engine/document.h"
 
@@ -32,6 +33,36 @@ static kr_status kr_run_identify(kr_run *run, kr_error *reterr) {
   return KR_OK;
 }
 
+/*
+ * What is wrong with a connector quotes keys of it. Of one that holds a saved
+ * value, in whatever form, nothing is quoted; when the values cannot be had to
+ * look, that is the error, in place of this one.
+ */
+static kr_status kr_run_explain(const kr_run *run, kr_str connector, kr_status status,
+                                kr_error *reterr) {
+  KR_CLEANUP(kr_redactor_freep) kr_redactor *redactor = NULL;
+  KR_CLEANUP(kr_redact_set_freep) kr_redact_set *set = NULL;
+  KR_CLEANUP(kr_buf_done) kr_buf clean = KR_BUF_INIT(SIZE_MAX / 2, kr_sensitive_memory());
+  bool quotes = reterr != NULL && reterr->source[0] != '\0';
+  if (!quotes || run->is_dry)
+    return status;
+  kr_error quoting = *reterr;
+  *reterr = (kr_error){0};
+  KR_TRY(kr_redactor_new_from_org(run->engine, kr_str_cstr(run->org.name), &redactor, reterr));
+  KR_TRY(kr_redactor_now(redactor, &set, reterr));
+  if (kr_redact_bytes(set, connector, NULL, &clean, NULL) != KR_OK)
+    return kr_fail_nomem(reterr);
+  if (kr_str_equal(kr_buf_str(&clean), connector)) {
+    *reterr = quoting;
+    return status;
+  }
+  kr_wipe(&quoting, sizeof quoting);
+  return kr_fail_hint(reterr, status,
+                      "the connector is not valid; what is wrong is not shown, since it holds the "
+                      "value of a secret",
+                      "take the value out: a connector names secrets, $secret.NAME");
+}
+
 static kr_status kr_run_prepare(kr_run *run, const kr_run_options *options, kr_error *reterr) {
   if (run->engine == NULL && !run->is_dry)
     return kr_fail(reterr, KR_INVALID, "a run without a home can only be a dry run");
@@ -50,7 +81,9 @@ static kr_status kr_run_prepare(kr_run *run, const kr_run_options *options, kr_e
                    KR_CONNECTOR_MAX_BYTES);
   if (kr_arena_copy(&run->arena, options->connector, &text) != KR_OK)
     return kr_fail_nomem(reterr);
-  KR_TRY(kr_connector_parse(text, &run->arena, &run->connector, reterr));
+  kr_status status = kr_connector_parse(text, &run->arena, &run->connector, reterr);
+  if (status != KR_OK)
+    return kr_run_explain(run, text, status, reterr);
   if (options->payload.ptr != NULL)
     KR_TRY(kr_run_parse(run, "payload", options->payload, &run->payload, reterr));
   else

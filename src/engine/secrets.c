@@ -282,6 +282,14 @@ static bool kr_secret_has_blank_edges(kr_str value) {
   return value.len > 0 && kr_str_trim(value).len != value.len;
 }
 
+/* 4111111111111111 is a name, by the rule, but hardly one that was meant. */
+static bool kr_secret_is_bare_name(kr_str name) {
+  for (size_t i = 0; i < name.len; i++)
+    if (name.ptr[i] >= 'A' && name.ptr[i] <= 'Z')
+      return false;
+  return true;
+}
+
 static kr_status kr_secret_set_change(kr_store_txn *txn, void *ctx, kr_error *reterr) {
   kr_engine_change *change = ctx;
   kr_engine *engine = change->engine;
@@ -325,11 +333,13 @@ kr_status kr_engine_secret_set(kr_engine *engine, kr_str org_name, kr_str name, 
   if (ret_result == NULL)
     return KR_OK;
   kr_str bytes = kr_secret_reveal(value);
-  *ret_result = (kr_secret_set_result){.version = change.saved.version,
-                                       .is_new = change.is_new,
-                                       .is_short = bytes.len < KR_REDACT_MIN_SEARCH_BYTES,
-                                       .has_blank_edges = kr_secret_has_blank_edges(bytes),
-                                       .is_placeholder = kr_placeholder_is(bytes)};
+  *ret_result =
+      (kr_secret_set_result){.version = change.saved.version,
+                             .is_new = change.is_new,
+                             .is_short = bytes.len < KR_REDACT_MIN_SEARCH_BYTES,
+                             .has_blank_edges = kr_secret_has_blank_edges(bytes),
+                             .is_placeholder = kr_placeholder_is(bytes),
+                             .has_bare_name = change.is_new && kr_secret_is_bare_name(name)};
   memcpy(ret_result->duplicate_of, change.twin, sizeof change.twin);
   return KR_OK;
 }

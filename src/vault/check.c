@@ -155,9 +155,12 @@ typedef struct kr_walk {
   kr_vault *vault;
   kr_store_txn *txn;
   const kr_org *org;
+  kr_mac *sum_mac;
   kr_sum sum;
   uint64_t n_records;
 } kr_walk;
+
+static void kr_walk_done(kr_walk *walk) { kr_mac_free(walk->sum_mac); }
 
 typedef kr_status (*kr_walk_step)(kr_walk *walk, kr_str at, kr_str record, kr_error *reterr);
 
@@ -175,7 +178,7 @@ static kr_status kr_walk_prefix(kr_walk *walk, kr_vault_place prefix, kr_walk_st
 
 static kr_status kr_walk_sum(kr_walk *walk, kr_str at, kr_str record, kr_error *reterr) {
   kr_sum element;
-  KR_TRY(kr_sum_element(walk->vault, at, record, &element, reterr));
+  KR_TRY(kr_sum_element_of(walk->vault, walk->sum_mac, at, record, &element, reterr));
   kr_sum_add(&walk->sum, &element);
   walk->n_records++;
   return KR_OK;
@@ -227,7 +230,8 @@ static kr_status kr_check_locate(kr_walk *walk, kr_error *reterr) {
 
 static kr_status kr_check_org(kr_vault *vault, kr_store_txn *txn, const kr_org *org,
                               const kr_manifest *manifest, kr_error *reterr) {
-  kr_walk walk = {.vault = vault, .txn = txn, .org = org};
+  KR_CLEANUP(kr_walk_done) kr_walk walk = {.vault = vault, .txn = txn, .org = org};
+  KR_TRY(kr_mac_new(vault->keys.sum, &walk.sum_mac, reterr));
   KR_TRY(kr_walk_prefix(&walk, kr_place_data_keys(org->id), kr_walk_sum, reterr));
   KR_TRY(kr_walk_prefix(&walk, kr_place_metas(org->id), kr_walk_sum, reterr));
   KR_TRY(kr_walk_prefix(&walk, kr_place_values(org->id), kr_walk_sum, reterr));

@@ -193,6 +193,10 @@ void kr_sum_subtract(kr_sum *sum, const kr_sum *element);
 kr_status kr_sum_element(const kr_vault *vault, kr_str place, kr_str record, kr_sum *ret_element,
                          kr_error *reterr) KR_MUST_USE;
 
+/** Many of them: sum_mac is of the vault's sum key. NULL: the same as kr_sum_element(). */
+kr_status kr_sum_element_of(const kr_vault *vault, kr_mac *sum_mac, kr_str place, kr_str record,
+                            kr_sum *ret_element, kr_error *reterr) KR_MUST_USE;
+
 typedef struct kr_vault_head {
   uint64_t generation;
   uint32_t n_orgs;
@@ -217,6 +221,7 @@ typedef struct kr_change {
   kr_vault *vault;
   kr_store_txn *txn;
   uint32_t org_id;
+  kr_mac *sum_mac; /* for many records; may be NULL. Borrowed */
   kr_manifest manifest;
   kr_vault_head head; /* the old manifest is already taken out of its sum */
 } kr_change;

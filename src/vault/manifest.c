@@ -39,11 +39,18 @@ void kr_sum_subtract(kr_sum *sum, const kr_sum *element) {
   }
 }
 
+kr_status kr_sum_element_of(const kr_vault *vault, kr_mac *sum_mac, kr_str place, kr_str record,
+                            kr_sum *ret_element, kr_error *reterr) {
+  const kr_str parts[] = {KR_DOMAIN_ELEMENT, place, record};
+  size_t n_parts = sizeof parts / sizeof parts[0];
+  if (sum_mac != NULL)
+    return kr_mac_run(sum_mac, parts, n_parts, ret_element->bytes, reterr);
+  return kr_crypto_mac(vault->keys.sum, parts, n_parts, ret_element->bytes, reterr);
+}
+
 kr_status kr_sum_element(const kr_vault *vault, kr_str place, kr_str record, kr_sum *ret_element,
                          kr_error *reterr) {
-  const kr_str parts[] = {KR_DOMAIN_ELEMENT, place, record};
-  return kr_crypto_mac(vault->keys.sum, parts, sizeof parts / sizeof parts[0], ret_element->bytes,
-                       reterr);
+  return kr_sum_element_of(vault, NULL, place, record, ret_element, reterr);
 }
 
 static kr_status kr_sum_mask(const kr_vault *vault, kr_str place, kr_str nonce, kr_sum *ret_mask,
@@ -222,14 +229,14 @@ kr_status kr_change_put(kr_change *change, kr_str place, kr_str record, kr_error
   kr_str old = {0};
   kr_status status = kr_store_get(change->txn, place, &old, reterr);
   if (status == KR_OK) {
-    KR_TRY(kr_sum_element(change->vault, place, old, &element, reterr));
+    KR_TRY(kr_sum_element_of(change->vault, change->sum_mac, place, old, &element, reterr));
     kr_sum_subtract(&change->manifest.sum, &element);
   } else if (status == KR_NOT_FOUND) {
     change->manifest.n_records++;
   } else {
     return status;
   }
-  KR_TRY(kr_sum_element(change->vault, place, record, &element, reterr));
+  KR_TRY(kr_sum_element_of(change->vault, change->sum_mac, place, record, &element, reterr));
   kr_sum_add(&change->manifest.sum, &element);
   return kr_store_put(change->txn, place, record, reterr);
 }
@@ -241,7 +248,7 @@ kr_status kr_change_remove(kr_change *change, kr_str place, kr_error *reterr) {
   if (status == KR_NOT_FOUND)
     return kr_vault_corrupt(reterr, "a record of organization %u is gone", change->org_id);
   KR_TRY(status);
-  KR_TRY(kr_sum_element(change->vault, place, old, &element, reterr));
+  KR_TRY(kr_sum_element_of(change->vault, change->sum_mac, place, old, &element, reterr));
   kr_sum_subtract(&change->manifest.sum, &element);
   change->manifest.n_records--;
   return kr_store_remove(change->txn, place, reterr);

@@ -10,7 +10,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define KR_NEAREST_LIMIT 3u /* edits; further away is another name */
+#define KR_NEAREST_LIMIT 3u         /* edits; further away is another name */
+#define KR_NAME_SUGGESTED_BYTES 40u /* longer ones may be values */
 
 kr_status kr_vault_corrupt(kr_error *reterr, const char *format, ...) {
   char message[KR_ERROR_MESSAGE_BYTES];
@@ -26,10 +27,40 @@ static bool kr_name_byte_is_ok(uint8_t byte) {
   return (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9') || byte == '_';
 }
 
-/* "crm-key" -> "CRM_KEY"; false when nothing of it would be left. */
+static bool kr_is_lower(uint8_t byte) { return byte >= 'a' && byte <= 'z'; }
+static bool kr_is_upper(uint8_t byte) { return byte >= 'A' && byte <= 'Z'; }
+static bool kr_is_digit(uint8_t byte) { return byte >= '0' && byte <= '9'; }
+static bool kr_is_between_words(uint8_t byte) { return strchr("-_. $", byte) != NULL && byte != 0; }
+
+/*
+ * Where a name belongs a value may stand by mistake, and in upper case it would
+ * be shown almost whole. So only what reads like a name is: words of one case,
+ * or with a capital first, and with digits at their ends alone.
+ */
+static bool kr_name_reads_like_one(kr_str name) {
+  for (size_t i = 0; i < name.len; i++) {
+    uint8_t byte = name.ptr[i];
+    uint8_t before = i < 1 ? '-' : name.ptr[i - 1];
+    uint8_t before_that = i < 2 ? '-' : name.ptr[i - 2];
+    bool is_letter = kr_is_lower(byte) || kr_is_upper(byte);
+    if (!is_letter && !kr_is_digit(byte) && !kr_is_between_words(byte))
+      return false;
+    if (is_letter && kr_is_digit(before))
+      return false;
+    if (kr_is_upper(byte) && kr_is_lower(before))
+      return false;
+    if (kr_is_lower(byte) && kr_is_upper(before) && !kr_is_between_words(before_that))
+      return false;
+  }
+  return name.len <= KR_NAME_SUGGESTED_BYTES;
+}
+
+/* "crm-key" -> "CRM_KEY"; false when nothing of it would be left, or it may be a value. */
 static bool kr_name_suggest(kr_str name, char out[KR_VAULT_NAME_BYTES + 1]) {
   bool is_useful = false;
   size_t len = name.len > KR_VAULT_NAME_BYTES ? KR_VAULT_NAME_BYTES : name.len;
+  if (!kr_name_reads_like_one(name))
+    return false;
   for (size_t i = 0; i < len; i++) {
     uint8_t byte = name.ptr[i];
     if (byte >= 'a' && byte <= 'z')

@@ -117,16 +117,20 @@ static kr_status kr_secret_next_version(kr_change *change, kr_meta_record *recor
   return KR_OK;
 }
 
-static kr_status kr_secret_put_value(kr_change *change, const kr_meta_record *record, kr_str value,
-                                     kr_error *reterr) {
-  KR_CLEANUP(kr_secret_freep) kr_secret *data_key = NULL;
+static kr_status kr_secret_put_value(kr_change *change, const kr_secret *data_key,
+                                     const kr_meta_record *record, kr_str value, kr_error *reterr) {
   KR_CLEANUP(kr_buf_done) kr_buf sealed = KR_BUF_INIT(KR_VAULT_RECORD_BYTES, NULL);
-  uint32_t key_id = change->manifest.data_key_id;
   kr_value_name name = kr_secret_value_name(change, record, record->meta.version);
-  KR_TRY(kr_data_key_open(change->vault, change->txn, change->org_id, key_id, &data_key, reterr));
-  KR_TRY(kr_value_seal(change->vault, data_key, key_id, &name, value, &sealed, reterr));
+  KR_TRY(kr_value_seal(change->vault, data_key, change->manifest.data_key_id, &name, value, &sealed,
+                       reterr));
   kr_vault_place place = kr_secret_place(&name);
   return kr_change_put(change, kr_place_str(&place), kr_buf_str(&sealed), reterr);
+}
+
+static kr_status kr_secret_current_key(const kr_change *change, kr_secret **ret_key,
+                                       kr_error *reterr) {
+  return kr_data_key_open(change->vault, change->txn, change->org_id, change->manifest.data_key_id,
+                          ret_key, reterr);
 }
 
 static kr_status kr_secret_end(kr_change *change, const kr_meta_record *record,
@@ -137,27 +141,99 @@ static kr_status kr_secret_end(kr_change *change, const kr_meta_record *record,
   return KR_OK;
 }
 
-kr_status kr_vault_secret_set(kr_vault *vault, kr_store_txn *txn, const kr_org *org,
-                              const kr_secret_saving *saving, kr_secret_meta *ret_meta,
-                              kr_error *reterr) {
-  kr_change change;
-  kr_meta_record record;
+static kr_status kr_secret_check_saving(const kr_secret_saving *saving, kr_error *reterr) {
   KR_TRY(kr_secret_check_names(saving->name, saving->environment, reterr));
   KR_TRY(kr_value_check(kr_secret_reveal(saving->value), reterr));
-  KR_TRY(kr_vault_description_check(saving->description, reterr));
-  KR_TRY(kr_change_begin(&change, vault, txn, org, reterr));
-  kr_status status =
-      kr_meta_get(vault, txn, org->id, saving->name, saving->environment, &record, reterr);
+  return kr_vault_description_check(saving->description, reterr);
+}
+
+/* One value more, in a change that is under way. */
+static kr_status kr_secret_save(kr_change *change, const kr_secret *data_key,
+                                const kr_secret_saving *saving, kr_secret_meta *ret_meta,
+                                kr_error *reterr) {
+  kr_meta_record record;
+  kr_status status = kr_meta_get(change->vault, change->txn, change->org_id, saving->name,
+                                 saving->environment, &record, reterr);
   if (status == KR_NOT_FOUND)
-    status = kr_secret_begin(&change, saving, &record, reterr);
+    status = kr_secret_begin(change, saving, &record, reterr);
   KR_TRY(status);
-  KR_TRY(kr_secret_next_version(&change, &record, 0, saving->by, saving->now_ms, reterr));
+  KR_TRY(kr_secret_next_version(change, &record, 0, saving->by, saving->now_ms, reterr));
   if (saving->description.ptr != NULL) {
     memset(record.meta.description, 0, sizeof record.meta.description);
     memcpy(record.meta.description, saving->description.ptr, saving->description.len);
   }
-  KR_TRY(kr_secret_put_value(&change, &record, kr_secret_reveal(saving->value), reterr));
-  return kr_secret_end(&change, &record, ret_meta, reterr);
+  KR_TRY(kr_secret_put_value(change, data_key, &record, kr_secret_reveal(saving->value), reterr));
+  KR_TRY(kr_meta_put(change, &record, reterr));
+  *ret_meta = record.meta;
+  return KR_OK;
+}
+
+kr_status kr_vault_secret_set(kr_vault *vault, kr_store_txn *txn, const kr_org *org,
+                              const kr_secret_saving *saving, kr_secret_meta *ret_meta,
+                              kr_error *reterr) {
+  kr_change change;
+  KR_CLEANUP(kr_secret_freep) kr_secret *data_key = NULL;
+  KR_TRY(kr_secret_check_saving(saving, reterr));
+  KR_TRY(kr_change_begin(&change, vault, txn, org, reterr));
+  KR_TRY(kr_secret_current_key(&change, &data_key, reterr));
+  KR_TRY(kr_secret_save(&change, data_key, saving, ret_meta, reterr));
+  return kr_change_end(&change, reterr);
+}
+
+/* ---- many in one transaction ---- */
+
+struct kr_vault_batch {
+  kr_change change;
+  kr_mac *sum_mac;
+  kr_secret *data_key;
+  bool is_spoilt; /* a set failed: the transaction may hold a part of it */
+};
+
+kr_status kr_vault_batch_begin(kr_vault *vault, kr_store_txn *txn, const kr_org *org,
+                               kr_vault_batch **ret_batch, kr_error *reterr) {
+  KR_CLEANUP(kr_vault_batch_freep) kr_vault_batch *batch = kr_heap_memory()->alloc(sizeof *batch);
+  if (batch == NULL)
+    return kr_fail_nomem(reterr);
+  *batch = (kr_vault_batch){.data_key = NULL};
+  KR_TRY(kr_change_begin(&batch->change, vault, txn, org, reterr));
+  KR_TRY(kr_secret_current_key(&batch->change, &batch->data_key, reterr));
+  KR_TRY(kr_mac_new(vault->keys.sum, &batch->sum_mac, reterr));
+  batch->change.sum_mac = batch->sum_mac;
+  *ret_batch = KR_TAKE(batch);
+  return KR_OK;
+}
+
+kr_status kr_vault_batch_set(kr_vault_batch *batch, const kr_secret_saving *saving,
+                             kr_secret_meta *ret_meta, kr_error *reterr) {
+  KR_TRY(kr_secret_check_saving(saving, reterr));
+  kr_status status = kr_secret_save(&batch->change, batch->data_key, saving, ret_meta, reterr);
+  batch->is_spoilt = batch->is_spoilt || status != KR_OK;
+  return status;
+}
+
+/* Another change in the transaction would be lost here, and the organization damaged. */
+static kr_status kr_batch_check_alone(const kr_change *change, kr_error *reterr) {
+  kr_vault_head head;
+  KR_TRY(kr_head_read(change->vault, change->txn, &head, reterr));
+  if (head.generation == change->head.generation)
+    return KR_OK;
+  return kr_fail(reterr, KR_INTERNAL, "the vault was changed in the midst of a batch");
+}
+
+kr_status kr_vault_batch_end(kr_vault_batch *batch, kr_error *reterr) {
+  if (batch->is_spoilt)
+    return kr_fail(reterr, KR_INTERNAL, "a batch was ended after one of its values failed");
+  KR_TRY(kr_batch_check_alone(&batch->change, reterr));
+  batch->is_spoilt = true; /* it has ended */
+  return kr_change_end(&batch->change, reterr);
+}
+
+void kr_vault_batch_free(kr_vault_batch *batch) {
+  if (batch == NULL)
+    return;
+  kr_secret_free(batch->data_key);
+  kr_mac_free(batch->sum_mac);
+  kr_heap_memory()->release(batch, sizeof *batch);
 }
 
 /* A change of a secret that must be there. */
@@ -204,6 +280,7 @@ kr_status kr_vault_secret_rollback(kr_vault *vault, kr_store_txn *txn, const kr_
   kr_meta_record record;
   uint32_t chosen = 0;
   KR_CLEANUP(kr_secret_freep) kr_secret *value = NULL;
+  KR_CLEANUP(kr_secret_freep) kr_secret *data_key = NULL;
   KR_TRY(kr_secret_change_begin(&change, vault, txn, org, name, environment, &record, reterr));
   KR_TRY(kr_secret_choose(&record, version, &chosen, reterr));
   if (chosen == record.meta.version)
@@ -212,7 +289,8 @@ kr_status kr_vault_secret_rollback(kr_vault *vault, kr_store_txn *txn, const kr_
   kr_value_name old = kr_secret_value_name(&change, &record, chosen);
   KR_TRY(kr_secret_open_version(vault, txn, &old, &value, reterr));
   KR_TRY(kr_secret_next_version(&change, &record, chosen, by, now_ms, reterr));
-  KR_TRY(kr_secret_put_value(&change, &record, kr_secret_reveal(value), reterr));
+  KR_TRY(kr_secret_current_key(&change, &data_key, reterr));
+  KR_TRY(kr_secret_put_value(&change, data_key, &record, kr_secret_reveal(value), reterr));
   return kr_secret_end(&change, &record, ret_meta, reterr);
 }
 

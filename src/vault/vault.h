@@ -196,6 +196,22 @@ kr_status kr_vault_secret_set(kr_vault *vault, kr_store_txn *txn, const kr_org *
                               kr_error *reterr) KR_MUST_USE;
 
 /**
+ * Many values of one organization in one transaction: what tells of all of them
+ * (manifest, head) is written once, at the end. begin, kr_vault_secret_set()'s
+ * work for each by kr_vault_batch_set(), end, then commit. A transaction whose
+ * batch failed or did not end must be aborted. Between begin and end nothing else
+ * may change the vault in it (end finds that: KR_INTERNAL).
+ */
+typedef struct kr_vault_batch kr_vault_batch;
+kr_status kr_vault_batch_begin(kr_vault *vault, kr_store_txn *txn, const kr_org *org,
+                               kr_vault_batch **ret_batch, kr_error *reterr) KR_MUST_USE;
+kr_status kr_vault_batch_set(kr_vault_batch *batch, const kr_secret_saving *saving,
+                             kr_secret_meta *ret_meta, kr_error *reterr) KR_MUST_USE;
+kr_status kr_vault_batch_end(kr_vault_batch *batch, kr_error *reterr) KR_MUST_USE;
+void kr_vault_batch_free(kr_vault_batch *batch);
+KR_DEFINE_FREEP(kr_vault_batch_freep, kr_vault_batch, kr_vault_batch_free)
+
+/**
  * The value of an older version becomes the newest, sealed anew, without being
  * shown. KR_NOT_FOUND: no such version is kept; KR_INVALID: it is the newest.
  */

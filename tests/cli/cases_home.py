@@ -137,6 +137,14 @@ class Secrets(HomeCase):
         blank = self.must("secret", "set", "BLANK", stdin=(" " + CANARY).encode())
         self.assertIn(b"blank", blank.err)
 
+    def test_a_name_without_a_letter_is_warned_of(self):
+        for name, is_warned in (("4111111111111111", True), ("_0", True), ("KEY_1", False), ("1A", False)):
+            with self.subTest(name):
+                first = self.must("secret", "set", name, stdin=CANARY.encode())
+                self.assertEqual(b"has no letter" in first.err, is_warned)
+                again = self.must("secret", "set", name, stdin=CANARY.encode())
+                self.assertNotIn(b"has no letter", again.err)
+
     def test_placeholder_is_warned_of_and_saved(self):
         for value, is_warned in ((b"changeme", True), (b"<token>", True), (b"c4!-no-placeholder", False)):
             with self.subTest(value=value):

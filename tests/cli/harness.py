@@ -8,6 +8,7 @@ import base64
 import hashlib
 import os
 import pty
+import re
 import select
 import shutil
 import signal
@@ -26,6 +27,10 @@ CANARY = "kroCanary-7f3Zq9Lm2xW8"
 CANARY_ODD = 'odd "canary"/+%&\\ \u00e9 7Qp'
 CANARY_TYPED = "typedCanary-5Hh1Vv"
 CANARIES = [CANARY, CANARY_ODD, CANARY_TYPED]
+# Those of the files that are imported.
+SHOP_CANARIES = ["shopCanary-two-44", "shopCanary-three-55", "shopCanary-four-66", "shopCanary-five-77",
+                 "shopCanary-six-88", "shopCanary-seven-99", "shopCanary-eight-11"]
+CANARIES += SHOP_CANARIES
 
 everything_printed = []
 
@@ -181,6 +186,15 @@ class Terminal:
 
 class NothingLeaked(unittest.TestCase):
     """Runs last: no canary in anything that any test made the command print."""
+
+    def test_the_values_of_the_cases_are_known(self):
+        """What a case saves under the name of a canary is searched for by the test below."""
+        used = set()
+        for name in os.listdir(os.path.dirname(os.path.abspath(__file__))):
+            if name.startswith("cases_"):
+                with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), name), encoding="utf-8") as file:
+                    used.update(re.findall(r"\b[a-z]+Canary-[\w-]+", file.read()))
+        self.assertEqual(used - set(CANARIES), set())
 
     def test_no_value_was_ever_printed(self):
         self.assertGreater(len(everything_printed), 50)

@@ -47,6 +47,7 @@ static kr_status whole_journey(kr_secure *pool, kr_error *error) {
   KR_CLEANUP(kr_secret_freep) kr_secret *key = NULL;
   KR_CLEANUP(kr_secret_freep) kr_secret *plain = NULL;
   KR_CLEANUP(kr_buf_done) kr_buf sealed = KR_BUF_INIT(4096, NULL);
+  KR_CLEANUP(kr_mac_freep) kr_mac *held = NULL;
   uint8_t mac[KR_MAC_BYTES];
   const kr_str parts[] = {KR_STR("one"), KR_STR("two")};
   KR_TRY(kr_crypto_key_new(pool, &root, error));
@@ -58,6 +59,8 @@ static kr_status whole_journey(kr_secure *pool, kr_error *error) {
   KR_TRY(kr_crypto_open(key, KR_STR("aad"), kr_buf_str(&sealed), pool, &plain, error));
   assert_true(kr_str_equal(kr_secret_reveal(plain), KR_STR("value")));
   KR_TRY(kr_crypto_sha256(KR_STR("abc"), mac, error));
+  KR_TRY(kr_mac_new(key, &held, error));
+  KR_TRY(kr_mac_run(held, parts, 2, mac, error));
   return kr_crypto_mac(key, parts, 2, mac, error);
 }
 

@@ -223,6 +223,36 @@ static void mac_frames_its_parts(void **state) {
   assert_memory_equal(macs[5], expected, 32);
 }
 
+/* One context for many MACs gives what a fresh one gives, whatever was hashed or refused before. */
+static void mac_held_is_the_same(void **state) {
+  (void)state;
+  static uint8_t bytes[600];
+  KR_CLEANUP(kr_secure_freep) kr_secure *pool = NULL;
+  assert_int_equal(kr_secure_new(16384, &pool, NULL), KR_OK);
+  kr_secret *keys[2] = {kr_test_secret(pool, KR_STR("a key")), NULL};
+  keys[1] = kr_test_secret(pool, KR_STR("another key, longer than one block of the hash, which is "
+                                        "64 bytes, so that it is hashed first"));
+  kr_mac *macs[2] = {NULL, NULL};
+  for (size_t k = 0; k < 2; k++)
+    assert_int_equal(kr_mac_new(keys[k], &macs[k], NULL), KR_OK);
+  for (size_t i = 0; i < sizeof bytes; i++)
+    bytes[i] = (uint8_t)(i * 7);
+  for (size_t len = 0; len < sizeof bytes; len++) {
+    const kr_str parts[] = {kr_str_from(bytes, len), kr_str_from(bytes + len, sizeof bytes - len)};
+    for (size_t k = 0; k < 2; k++) {
+      uint8_t fresh[KR_MAC_BYTES];
+      uint8_t held[KR_MAC_BYTES];
+      assert_int_equal(kr_crypto_mac(keys[k], parts, 2, fresh, NULL), KR_OK);
+      assert_int_equal(kr_mac_run(macs[k], parts, 2, held, NULL), KR_OK);
+      assert_memory_equal(fresh, held, KR_MAC_BYTES);
+    }
+  }
+  for (size_t k = 0; k < 2; k++) {
+    kr_mac_free(macs[k]);
+    kr_secret_free(keys[k]);
+  }
+}
+
 static void equal_compares_every_byte(void **state) {
   (void)state;
   uint8_t a[64] = {0};
@@ -237,17 +267,14 @@ static void equal_compares_every_byte(void **state) {
 
 int main(void) {
   enum { N_HMAC = sizeof hmac_rows / sizeof hmac_rows[0] };
-  struct CMUnitTest tests[N_HMAC + 6] = {
-      cmocka_unit_test(digest_of_pieces),
-      cmocka_unit_test(sha256_examples),
-      cmocka_unit_test(hkdf_equals_openssl),
-      cmocka_unit_test(hkdf_known_answers),
-      cmocka_unit_test(hkdf_limit),
-      cmocka_unit_test(mac_frames_its_parts),
-      cmocka_unit_test(equal_compares_every_byte),
+  struct CMUnitTest tests[N_HMAC + 8] = {
+      cmocka_unit_test(digest_of_pieces),     cmocka_unit_test(sha256_examples),
+      cmocka_unit_test(hkdf_equals_openssl),  cmocka_unit_test(hkdf_known_answers),
+      cmocka_unit_test(hkdf_limit),           cmocka_unit_test(mac_frames_its_parts),
+      cmocka_unit_test(mac_held_is_the_same), cmocka_unit_test(equal_compares_every_byte),
   };
   for (size_t i = 0; i < N_HMAC; i++)
-    tests[6 + i] = (struct CMUnitTest){.name = hmac_rows[i].name,
+    tests[8 + i] = (struct CMUnitTest){.name = hmac_rows[i].name,
                                        .test_func = run_hmac_row,
                                        .initial_state = (void *)(uintptr_t)&hmac_rows[i]};
   return cmocka_run_group_tests(tests, NULL, NULL);

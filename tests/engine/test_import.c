@@ -154,7 +154,7 @@ static void test_same_and_other_values(void **state) {
   must(self, KR_IMPORT_ENV, file, true, false,
        "1 SAME same 1>0\n2 OTHER replaces 1>2\n3 FRESH new 0>1\n");
   audit_ends(self, "secrets.compare newest versions opened:>2\n"
-                   "secret.replace OTHER version:1>2\nsecret.create FRESH version:>1\n");
+                   "secret.create FRESH version:>1\nsecret.replace OTHER version:1>2\n");
   value_is(self, "OTHER", "new-value");
   must(self, KR_IMPORT_ENV, file, true, false,
        "1 SAME same 1>0\n2 OTHER same 2>0\n3 FRESH same 1>0\n");

@@ -239,18 +239,49 @@ static void run_row(void **state) {
     assert_false(fixture_home_holds(self, never[i]));
 }
 
+/* Somebody pasted a value over a key, which the error would name in message and place. */
+static void test_a_connector_that_is_refused(void **state) {
+  fixture *self = *state;
+  static const char *const refused[] = {
+      "{\"name\":\"t\",\"" CANARY "\":1,\"perform\":{\"url\":\"https://h.example/\"}}",
+      "{\"name\":\"t\",\"perform\":{\"url\":\"https://h.example/\",\"x " CANARY "\":1}}",
+      "{\"name\":\"t\",\"two\\nlines-9Qz\":1,\"perform\":{\"url\":\"https://h.example/\"}}",
+      "{\"name\":\"t\",\"colour\":1,\"perform\":{\"url\":\"https://h.example/\"}}",
+  };
+  fixture_secret(self, "default", "KEY", CANARY);
+  fixture_secret(self, "default", "LINES", "two\nlines-9Qz");
+  for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+    kr_run_options options = {.org = text("default"), .connector = text(refused[i])};
+    kr_error error = {0};
+    kr_run *run = NULL;
+    bool holds = i < 3;
+    assert_int_equal(kr_run_new(self->engine, &options, &run, &error), KR_INVALID);
+    assert_int_equal(strstr(error.message, "holds the value of a secret") != NULL, holds);
+    assert_int_equal(strstr(error.message, "colour") != NULL, !holds);
+    assert_null(strstr(error.message, "lines-9Qz"));
+    assert_null(strstr(error.message, CANARY));
+    assert_null(strstr(error.source, CANARY));
+    /* A dry run opens no value, so it cannot know one. */
+    options.is_dry = true;
+    assert_int_equal(kr_run_new(self->engine, &options, &run, &error), KR_INVALID);
+    assert_non_null(strstr(error.message, "unknown key"));
+  }
+}
+
 static int row_setup(void **state) {
   current = *state;
   return fixture_setup(state);
 }
 
 int main(void) {
-  struct CMUnitTest tests[sizeof rows / sizeof rows[0]];
+  struct CMUnitTest tests[sizeof rows / sizeof rows[0] + 1];
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
     tests[i] = (struct CMUnitTest){.name = rows[i].name,
                                    .test_func = run_row,
                                    .setup_func = row_setup,
                                    .teardown_func = fixture_teardown,
                                    .initial_state = (void *)(uintptr_t)&rows[i]};
+  tests[sizeof rows / sizeof rows[0]] = (struct CMUnitTest)cmocka_unit_test_setup_teardown(
+      test_a_connector_that_is_refused, fixture_setup, fixture_teardown);
   return cmocka_run_group_tests_name("runs", tests, NULL, NULL);
 }

@@ -70,6 +70,25 @@ static kr_status work_set(test_home *home, const kr_org *org) {
   return kr_store_commit(KR_TAKE(txn), &home->error);
 }
 
+static kr_status work_batch(test_home *home, const kr_org *org) {
+  KR_CLEANUP(kr_secret_freep) kr_secret *value = NULL;
+  KR_CLEANUP(kr_store_abortp) kr_store_txn *txn = NULL;
+  KR_CLEANUP(kr_vault_batch_freep) kr_vault_batch *batch = NULL;
+  static const char *const names[] = {"KEY", "NEW", "NEW"};
+  kr_secret_meta meta;
+  KR_TRY(kr_secret_new(home->pool, 5, &value));
+  memcpy(kr_secret_writable(value), "fresh", 5);
+  KR_TRY(kr_store_begin(home->store, KR_STORE_WRITE, &txn, &home->error));
+  KR_TRY(kr_vault_batch_begin(home->vault, txn, org, &batch, &home->error));
+  for (size_t i = 0; i < 3; i++) {
+    const kr_secret_saving saving = {
+        .name = kr_str_cstr(names[i]), .value = value, .by = KR_STR("test"), .now_ms = 1};
+    KR_TRY(kr_vault_batch_set(batch, &saving, &meta, &home->error));
+  }
+  KR_TRY(kr_vault_batch_end(batch, &home->error));
+  return kr_store_commit(KR_TAKE(txn), &home->error);
+}
+
 static kr_status work_open(test_home *home, const kr_org *org) {
   KR_CLEANUP(kr_secret_freep) kr_secret *value = NULL;
   KR_CLEANUP(kr_vault_freep) kr_vault *vault = NULL;
@@ -233,6 +252,7 @@ static void test_buckets(void **state) {
 
 static const work_row work_rows[] = {
     {"allocations: set", work_set},
+    {"allocations: set three at once", work_batch},
     {"allocations: open and verify", work_open},
     {"allocations: create organization", work_create},
     {"allocations: delete", work_delete},

@@ -24,6 +24,7 @@ static const name_row name_rows[] = {
     {"name: 128", name_128, KR_OK, ""},
     {"name: empty", "", KR_INVALID, ""},
     {"name: lower case", "crm-key", KR_INVALID, "CRM_KEY"},
+    {"name: capital first", "Crm.Key-12", KR_INVALID, "CRM_KEY_12"},
     {"name: blank", "A B", KR_INVALID, "A_B"},
     {"name: dot", "A.B", KR_INVALID, "A_B"},
     {"name: UTF-8", "\xC3\x84", KR_INVALID, ""},
@@ -36,6 +37,21 @@ static void run_name(void **state) {
   kr_status status = kr_vault_name_check(kr_str_cstr(row->given), &error);
   assert_int_equal(status, row->status);
   assert_non_null(strstr(error.hint, row->hint));
+}
+
+/* What may be a value is not shown in upper case. */
+static void test_values_are_not_suggested(void **state) {
+  (void)state;
+  static const char *const values[] = {
+      "kq3Rz8Lm2xWv",     "sk-live-4f9zqlm2xw8",
+      "Open-sEsame-now",  "ABc-def",
+      "deadbeef0a1b",     "c2VzYW1l+/==",
+      "a \"quoted\" one", "seven-words-of-a-passphrase-that-was-long"};
+  for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+    kr_error error = {0};
+    assert_int_equal(kr_vault_name_check(kr_str_cstr(values[i]), &error), KR_INVALID);
+    assert_string_equal(error.hint, "");
+  }
 }
 
 static void test_name_too_long(void **state) {
@@ -429,6 +445,7 @@ static void test_threads(void **state) {
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
 
 static const struct CMUnitTest single_tests[] = {
+    cmocka_unit_test(test_values_are_not_suggested),
     cmocka_unit_test(test_name_too_long),
 #define HOME_TEST(function)                                                                        \
   cmocka_unit_test_setup_teardown(function, test_home_setup, test_home_teardown)
