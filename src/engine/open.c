@@ -104,8 +104,9 @@ static kr_status kr_engine_reconcile(kr_engine *engine, kr_error *reterr) {
   return status;
 }
 
-kr_status kr_engine_open_as(const kr_home_options *options, const kr_engine_mode *mode,
-                            kr_engine **ret_engine, kr_error *reterr) {
+/* *ret_is_file: the keys were read from a key file. */
+static kr_status kr_engine_open_once(const kr_home_options *options, const kr_engine_mode *mode,
+                                     kr_engine **ret_engine, bool *ret_is_file, kr_error *reterr) {
   kr_home_settings settings;
   KR_TRY(kr_home_settings_load(options->home, &settings, reterr));
   KR_CLEANUP(kr_engine_closep) kr_engine *engine = kr_heap_memory()->alloc(sizeof *engine);
@@ -122,11 +123,23 @@ kr_status kr_engine_open_as(const kr_home_options *options, const kr_engine_mode
   if (mode->keyring == NULL)
     KR_TRY(kr_engine_open_key(engine, options, &settings, mode, reterr));
   engine->keyring = mode->keyring == NULL ? engine->own_keyring : mode->keyring;
+  *ret_is_file = engine->key_path.text[0] != '\0';
   KR_TRY(kr_engine_open_stores(engine, options->home, &settings, mode, reterr));
   if (engine->keyring != NULL && !mode->is_read_only)
     KR_TRY(kr_engine_reconcile(engine, reterr));
   *ret_engine = KR_TAKE(engine);
   return KR_OK;
+}
+
+kr_status kr_engine_open_as(const kr_home_options *options, const kr_engine_mode *mode,
+                            kr_engine **ret_engine, kr_error *reterr) {
+  bool is_file = false;
+  kr_status status = kr_engine_open_once(options, mode, ret_engine, &is_file, reterr);
+  if (status != KR_UNTRUSTED || !is_file)
+    return status;
+  /* `key rekey` may have put the new key into the file and the vault under it since we read the
+   * file: then it is there by now. */
+  return kr_engine_open_once(options, mode, ret_engine, &is_file, reterr);
 }
 
 kr_status kr_engine_open(const kr_home_options *options, kr_engine **ret_engine, kr_error *reterr) {

@@ -108,6 +108,28 @@ class Variable(HomeCase):
         return int(open(children).read().split()[0])
 
 
+class Rekey(HomeCase):
+    def test_who_read_the_key_file_before_reads_it_again(self):
+        with open(self.key_file()) as file:
+            before = file.read()
+        self.must("key", "rekey")
+        with open(self.key_file()) as file:
+            after = file.read()
+        with open(self.key_file(), "w") as file:
+            file.write(before)
+        self.fails(3, "secret", "list", says="need key")
+        place = os.open(self.home + "/vault", os.O_RDONLY)
+        fcntl.flock(place, fcntl.LOCK_EX)  # the key file is read, then the store is opened
+        running = subprocess.Popen([KROSYN, "secret", "list"], env=self.environment(), stdout=subprocess.PIPE,
+                                   stderr=subprocess.STDOUT)
+        time.sleep(0.5)
+        with open(self.key_file(), "w") as file:
+            file.write(after)
+        os.close(place)
+        said = running.communicate(timeout=TIME_LIMIT_S)[0]
+        self.assertEqual(running.returncode, 0, said)
+
+
 class ReadOnlyDisk(HomeCase):
     def setUp(self):
         super().setUp()
