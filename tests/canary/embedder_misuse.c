@@ -209,6 +209,11 @@ static void in_texts(embedder *self, kr_str value) {
   }
 }
 
+static kr_status allow_host(void *ctx, kr_secret_rules *rules) {
+  rules->hosts = ctx;
+  return KR_OK;
+}
+
 /** Hosts of a policy, a redactor's form, and a stream whose writing fails. */
 static void in_settings(embedder *self, kr_str value) {
   kr_str org = embedder_text("default");
@@ -220,6 +225,10 @@ static void in_settings(embedder *self, kr_str value) {
   told("rules",
        kr_engine_secret_set_rules(self->engine, org, embedder_text("NAME"), (kr_str){0}, &rules,
                                   &error),
+       &error);
+  told("edited rules",
+       kr_engine_secret_edit_rules(self->engine, org, embedder_text("NAME"), (kr_str){0},
+                                   allow_host, text, &error),
        &error);
   embedder_need(kr_redactor_new_from_org(self->engine, org, &redactor, &error), &error, "redactor");
   told("form", kr_redactor_leave_out(redactor, value, &error), &error);

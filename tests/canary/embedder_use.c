@@ -66,6 +66,12 @@ static kr_status print_event(void *ctx, const kr_event_info *event) {
   return KR_OK;
 }
 
+static kr_status keep_one_more(void *ctx, kr_secret_rules *rules) {
+  (void)ctx;
+  rules->keep++;
+  return KR_OK;
+}
+
 /** Twice, with the older value brought back: versions, history and rollback have work. */
 static void save_one(embedder *self, const char *name, const char *path) {
   const kr_secret_rules rules = {.hosts = "127.0.0.1", .keep = 5, .min_search = 4};
@@ -88,6 +94,9 @@ static void save_one(embedder *self, const char *name, const char *path) {
                 &error, "rollback");
   embedder_need(kr_engine_secret_set_rules(self->engine, embedder_text(org), embedder_text(name),
                                            (kr_str){0}, &rules, &error),
+                &error, "rules");
+  embedder_need(kr_engine_secret_edit_rules(self->engine, embedder_text(org), embedder_text(name),
+                                            (kr_str){0}, keep_one_more, NULL, &error),
                 &error, "rules");
 }
 
