@@ -181,7 +181,7 @@ class Written(unittest.TestCase):
             self.with_record(path, *arguments)
         names = self.keep_all(path)
         self.assertGreater(len(names), 6)
-        self.assertTrue(any("/work/.krosyn-" in name for name in names), "a draft of redact --in-place is gone and was kept")
+        self.assertTrue(any("work/.krosyn-" in name for name in names), "a draft of redact --in-place is gone and was kept")
         self.assertEqual(self.surface.found(values), set())
 
     def test_a_leak_into_a_file_that_is_removed_is_found(self):
