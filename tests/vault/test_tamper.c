@@ -319,6 +319,15 @@ static bool is_of_org(kr_str key, uint8_t id) {
          key.ptr[5] == id;
 }
 
+/* The records of organization 1 as they were before its KEY got a third version. */
+static void put_org_back(test_home *home, const test_dump *old) {
+  kr_vault_place added = kr_place_value(1, KR_STR("KEY"), KR_STR(""), 3);
+  for (size_t i = 0; i < old->count; i++)
+    if (is_of_org(old->records[i].key, 1))
+      test_raw_put(home->store, old->records[i].key, old->records[i].value);
+  test_raw_remove(home->store, kr_place_str(&added));
+}
+
 /* All records of one organization and its manifest: consistent, but older than the head. */
 static void test_rollback_org(void **state) {
   test_home *home = *state;
@@ -328,11 +337,7 @@ static void test_rollback_org(void **state) {
   (void)test_set(home, &a, "KEY", "a-value-3");
   test_reopen(home);
   assert_int_equal(test_open(home, &a, "KEY", 0, KR_STR("a-value-3")), KR_OK);
-  kr_vault_place added = kr_place_value(1, KR_STR("KEY"), KR_STR(""), 3);
-  for (size_t i = 0; i < old.count; i++)
-    if (is_of_org(old.records[i].key, 1))
-      test_raw_put(home->store, old.records[i].key, old.records[i].value);
-  test_raw_remove(home->store, kr_place_str(&added));
+  put_org_back(home, &old);
   /* The open vault notices that the generation went back; so does a new one, and verify. */
   assert_int_equal(test_open(home, &a, "KEY", 0, KR_STR("a-value-2")), KR_CORRUPT);
   test_reopen(home);
@@ -341,7 +346,6 @@ static void test_rollback_org(void **state) {
   test_dump_free(&old);
 }
 
-/* An organization hidden whole: record, manifest and all. */
 /* Back to the very state in which this vault saw the organization first. */
 static void test_rollback_to_first_use(void **state) {
   test_home *home = *state;
@@ -352,15 +356,12 @@ static void test_rollback_to_first_use(void **state) {
   test_dump old = test_dump_store(home->store);
   (void)test_set(home, &a, "KEY", "a-value-3");
   assert_int_equal(test_open(home, &a, "KEY", 0, KR_STR("a-value-3")), KR_OK);
-  kr_vault_place added = kr_place_value(1, KR_STR("KEY"), KR_STR(""), 3);
-  for (size_t i = 0; i < old.count; i++)
-    if (is_of_org(old.records[i].key, 1))
-      test_raw_put(home->store, old.records[i].key, old.records[i].value);
-  test_raw_remove(home->store, kr_place_str(&added));
+  put_org_back(home, &old);
   assert_int_equal(test_open(home, &a, "KEY", 0, KR_STR("a-value-2")), KR_CORRUPT);
   test_dump_free(&old);
 }
 
+/* An organization hidden whole: record, manifest and all. */
 static void test_org_removed(void **state) {
   test_home *home = *state;
   fill(home);
